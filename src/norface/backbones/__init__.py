@@ -1,0 +1,6 @@
+"""Image encoders shared by teachers, normalizer and classifier."""
+
+from norface.backbones.conv import ConvEncoder
+from norface.backbones.weights import load_encoder
+
+__all__ = ["ConvEncoder", "load_encoder"]

@@ -1,0 +1,83 @@
+"""Open a checkpoint safely and know what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from norface.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def open_checkpoint(path: Path) -> dict[str, Any]:
+    """Open a checkpoint without unpickling anything but tensors and plain data.
+
+    Raises:
+        CheckpointError: Missing, damaged, or not a checkpoint at all.
+    """
+    import torch
+
+    if not path.is_file():
+        raise CheckpointError(
+            expected="a checkpoint",
+            found="no such file",
+            where=str(path),
+            action="Train it first (`norface fit` writes checkpoints), or correct the path.",
+        )
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file
+        raise CheckpointError(
+            expected="a readable checkpoint",
+            found=f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:160]}",
+            where=str(path),
+            action="The file is damaged or holds code: train again, or copy it again from its source.",
+        ) from error
+    if not (isinstance(checkpoint, dict) and isinstance(checkpoint.get("state_dict"), dict)):
+        raise CheckpointError(
+            expected="a checkpoint with weights",
+            found=type(checkpoint).__name__,
+            where=str(path),
+            action="Use a checkpoint that norface wrote.",
+        )
+    return checkpoint
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Weights of a checkpoint, of whatever kind."""
+    state: dict[str, Tensor] = open_checkpoint(path)["state_dict"]
+    return state
+
+
+def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights and description of a checkpoint.
+
+    Args:
+        path: A Lightning checkpoint that norface wrote.
+        kind: What it must be: ``"teacher"``, ``"normalizer"`` or ``"classifier"``.
+
+    Returns:
+        The state dict, and the description that the module left under ``"norface"``.
+
+    Raises:
+        CheckpointError: Missing, damaged, not norface's, or of another kind.
+    """
+    checkpoint = open_checkpoint(path)
+    return checkpoint["state_dict"], describe_checkpoint(checkpoint, where=str(path), kind=kind)
+
+
+def describe_checkpoint(checkpoint: object, *, where: str, kind: str) -> dict[str, Any]:
+    """The description in an opened checkpoint, after checking that it is of the kind asked for."""
+    about = checkpoint.get("norface") if isinstance(checkpoint, Mapping) else None
+    found = about.get("kind") if isinstance(about, Mapping) else None
+    if not isinstance(about, dict) or found != kind:
+        raise CheckpointError(
+            expected=f"a {kind} checkpoint",
+            found=f"a {found} checkpoint" if found else "a checkpoint that norface did not write",
+            where=where,
+            action=f"Name the checkpoint of the {kind} run.",
+        )
+    return about

@@ -1,0 +1,26 @@
+"""The one place where pixels become tensors and tensors become pixels.
+
+Inside norface an image is a float32 tensor ``(3, H, W)`` or ``(B, 3, H, W)``, RGB, in [-1, 1]; at the edges (files,
+pictures, caches) it is uint8 RGB ``(H, W, 3)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+
+
+def to_tensor(pixels: Pixels) -> Tensor:
+    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
+    return tensor.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """Float ``(..., 3, H, W)`` in [-1, 1] to uint8 RGB ``(..., H, W, 3)``; values outside are clipped."""
+    scaled = image.detach().float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(scaled.movedim(-3, -1).cpu().numpy())

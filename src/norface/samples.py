@@ -1,0 +1,73 @@
+"""What a dataset yields and a batch holds: the keys, shapes and ranges, declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from norface.imaging.alignment import Alignment
+
+
+class FaceSample(TypedDict):
+    """One face with everything the table knows of it; a batch has one more leading dimension.
+
+    Unknown labels are -1 (emotion) or NaN (action units), never 0.
+    """
+
+    face_id: str
+    subject: Tensor
+    """int64 ``()``: number of the person; the training split's subjects come first, in the data module's order."""
+    original: Tensor
+    """float32 ``(3, H, W)`` in [-1, 1]."""
+    normalized: Tensor
+    """float32 ``(3, H, W)``: from the cache, or the truth; equal to `original` where neither was asked for."""
+    emotion: Tensor
+    """int64 ``()``: index into the table's emotions, -1 = unknown."""
+    au: Tensor
+    """float32 ``(K,)``: occurrence 0 or 1 of each of the table's action units, NaN = unknown."""
+    au_intensity: Tensor
+    """float32 ``(K,)``: intensity 0..5 of each of the table's action units, NaN = unknown."""
+
+
+class PairSample(TypedDict):
+    """One training pair of the normalizer: whose expression, and everything else from whom."""
+
+    face_id: str
+    original: Tensor
+    """float32 ``(3, H, W)`` in [-1, 1]: gives the expression."""
+    target: Tensor
+    """float32 ``(3, H, W)`` in [-1, 1]: gives identity, head pose and background."""
+    truth: Tensor
+    """float32 ``(3, H, W)``: the right answer where `has_truth`, else zeros."""
+    has_truth: Tensor
+    """bool ``()``: the pair's right answer is known (fixed target of a table with true normalized faces, or same image)."""
+    same_image: Tensor
+    """bool ``()``: original and target are the same image."""
+    same_subject: Tensor
+    """bool ``()``: original and target show the same person (also when the same image)."""
+    emotion: Tensor
+    """int64 ``()`` of the original, -1 = unknown."""
+    au_intensity: Tensor
+    """float32 ``(K,)`` of the original, NaN = unknown."""
+
+
+class FaceDescription(Protocol):
+    """What a module may ask of the data module it is trained on; `FaceDataModule` has all of it after `setup`."""
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """Names of the emotion classes; `FaceSample.emotion` indexes them."""
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """Action units, by number; the columns of `FaceSample.au` and `au_intensity`."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects of the training split. `FaceSample.subject` counts on with the table's other subjects behind them."""
+
+    @property
+    def alignment(self) -> Alignment:
+        """How the images that the loaders yield are cropped."""
