@@ -1,0 +1,20 @@
+"""Normalized faces on disk: content-addressed, resumable, memory-mapped, checked when read."""
+
+from norface.cache.contract import FaceNormalizer, NormalizedBatch, NormalizerSource
+from norface.cache.key import CacheIdentity
+from norface.cache.manifest import Manifest, mark_gate
+from norface.cache.reader import NormalizedCache
+from norface.cache.shard import CachedFace
+from norface.cache.writer import CacheBuild
+
+__all__ = [
+    "CacheBuild",
+    "CacheIdentity",
+    "CachedFace",
+    "FaceNormalizer",
+    "Manifest",
+    "NormalizedBatch",
+    "NormalizedCache",
+    "NormalizerSource",
+    "mark_gate",
+]

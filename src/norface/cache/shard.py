@@ -1,0 +1,203 @@
+"""One shard: an Arrow IPC file with a row per face, readable by any Arrow tool, memory-mapped here.
+
+The schema's metadata hold a header under ``norface`` that says to which cache and rows the file belongs.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from norface.cache.key import CacheIdentity, canonical_json
+from norface.cache.manifest import Encoding, Shard
+from norface.errors import CacheError, ImageError
+from norface.imaging.convert import Pixels
+from norface.imaging.files import decode_image, encode_png
+
+SCHEMA = pa.schema(
+    [
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("success", pa.bool_(), nullable=False),
+        pa.field("image", pa.large_binary()),
+        pa.field("checksum", pa.uint32(), nullable=False),
+        pa.field("identity_to_target", pa.float32(), nullable=False),
+        pa.field("expression_distance", pa.float32(), nullable=False),
+        pa.field("error", pa.string()),
+    ]
+)
+"""`checksum` is `row_checksum`, `error` says why a face has no image."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CachedFace:
+    """One normalized face, or the reason why there is none.
+
+    Args:
+        face_id: As in the face table.
+        image: uint8 RGB ``(H, W, 3)``, None = the face could not be read or normalized.
+        identity_to_target: Cosine similarity to the target's identity, NaN = unknown.
+        expression_distance: Distance between the expressions of original and normalized face, NaN = unknown.
+        error: Why there is no image.
+    """
+
+    face_id: str
+    image: Pixels | None
+    identity_to_target: float = math.nan
+    expression_distance: float = math.nan
+    error: str = ""
+
+
+def row_checksum(face_id: str, image: bytes | pa.Buffer, figures: tuple[float, float]) -> int:
+    """CRC-32 of the face id, the encoded image and the two figures as little-endian float32.
+
+    The id belongs to it: one flipped bit there, or in an offset, would give a whole image to another face.
+    """
+    return zlib.crc32(np.array(figures, "<f4").tobytes(), zlib.crc32(image, zlib.crc32(face_id.encode())))
+
+
+@dataclass(frozen=True)
+class ShardHeader:
+    """To which cache and rows a shard belongs."""
+
+    identity: CacheIdentity
+    encoding: Encoding
+    shard: Shard
+
+    def to_bytes(self) -> bytes:
+        """Canonical, so that equal headers are equal bytes."""
+        parts = {"identity": self.identity.describe(), "encoding": self.encoding, "shard": vars(self.shard)}
+        return canonical_json(parts)
+
+
+def encode_shard(faces: Sequence[CachedFace], header: ShardHeader) -> bytes:
+    """The shard as a file's bytes; equal faces give equal bytes.
+
+    Raises:
+        CacheError: An image is not of the size that the alignment says.
+    """
+    images = [None if face.image is None else _encode(face.image, header, face.face_id) for face in faces]
+    checksums = [
+        row_checksum(face.face_id, image or b"", (face.identity_to_target, face.expression_distance))
+        for face, image in zip(faces, images, strict=True)
+    ]
+    columns = {
+        "face_id": [face.face_id for face in faces],
+        "success": [image is not None for image in images],
+        "image": images,
+        "checksum": checksums,
+        "identity_to_target": [face.identity_to_target for face in faces],
+        "expression_distance": [face.expression_distance for face in faces],
+        "error": [None if face.image is not None else face.error for face in faces],
+    }
+    batch = pa.record_batch(columns, schema=SCHEMA.with_metadata({"norface": header.to_bytes()}))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _encode(pixels: Pixels, header: ShardHeader, face_id: str) -> bytes:
+    size = header.identity.alignment.size
+    if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
+        raise CacheError(
+            expected=f"uint8 pixels ({size}, {size}, 3), as the alignment says",
+            found=f"{pixels.dtype} {pixels.shape}",
+            where=f"normalized face {face_id}",
+            action="Use a normalizer that writes the size of its alignment.",
+        )
+    return encode_png(pixels) if header.encoding == "png" else pixels.tobytes()
+
+
+class ShardFile:
+    """A shard opened for reading; rows are read from the memory map when asked for.
+
+    Raises:
+        CacheError: The file is missing, damaged, or belongs to another cache.
+    """
+
+    def __init__(self, path: Path, header: ShardHeader) -> None:
+        self.path, self.header = path, header
+        try:
+            self._batch = _read(path)
+        except (pa.ArrowException, OSError, ValueError, LookupError, MemoryError, OverflowError) as error:
+            self._damaged("a whole shard", "no file" if isinstance(error, FileNotFoundError) else str(error), error)
+        if (self._batch.schema.metadata or {}).get(b"norface") != header.to_bytes():
+            self._damaged("a shard of this cache", "one of another cache or of other rows")
+        if self._batch.num_rows != header.shard.rows:
+            self._damaged(f"{header.shard.rows} rows", str(self._batch.num_rows))
+
+    @property
+    def face_ids(self) -> list[str]:
+        """The faces in order of their rows."""
+        return [str(face_id) for face_id in self._batch.column("face_id").to_pylist()]
+
+    def frame(self) -> pd.DataFrame:
+        """Everything but the images: face_id, success, checksum, figures and error."""
+        frame: pd.DataFrame = self._batch.drop_columns(["image"]).to_pandas()
+        return frame
+
+    def face(self, row: int) -> CachedFace:
+        """Read one row of this shard.
+
+        Raises:
+            CacheError: The image is damaged.
+        """
+        data = {name: self._batch.column(name)[row] for name in SCHEMA.names}
+        face_id = str(data["face_id"].as_py())
+        image: pa.Buffer | None = data["image"].as_buffer()
+        figures = (float(data["identity_to_target"].as_py()), float(data["expression_distance"].as_py()))
+        if data["checksum"].as_py() != row_checksum(face_id, image or b"", figures):
+            self._damaged("the face that was written", "another checksum", face_id=face_id)
+        if (image is not None) != data["success"].as_py():
+            self._damaged("an image exactly where there was success", "the opposite", face_id=face_id)
+        return CachedFace(
+            face_id=face_id,
+            image=None if image is None else self._decode(image, face_id),
+            identity_to_target=figures[0],
+            expression_distance=figures[1],
+            error=data["error"].as_py() or "",
+        )
+
+    def _decode(self, data: pa.Buffer, face_id: str) -> Pixels:
+        size = self.header.identity.alignment.size
+        try:
+            if self.header.encoding == "png":
+                pixels = decode_image(bytes(data), where=face_id)
+            else:
+                pixels = np.frombuffer(data, np.uint8).reshape(size, size, 3).copy()  # the map itself is read-only
+        except (ImageError, ValueError) as error:
+            self._damaged("a readable image", str(error), error, face_id=face_id)
+        if pixels.shape != (size, size, 3):
+            self._damaged(f"an image of {size} pixels", str(pixels.shape), face_id=face_id)
+        return pixels
+
+    def _damaged(self, expected: str, found: str, cause: Exception | None = None, *, face_id: str = "") -> NoReturn:
+        raise CacheError(
+            expected=expected,
+            found=found,
+            where=f"{self.path}, face {face_id}" if face_id else str(self.path),
+            action="Delete this shard and run `norface cache build` again: only it is made anew.",
+        ) from cause
+
+
+def _read(path: Path) -> pa.RecordBatch:
+    # The map outlives the closed file for as long as the batch does: no descriptor per shard stays open.
+    with pa.memory_map(str(path)) as source:
+        reader = pa.ipc.open_file(source)
+        if reader.num_record_batches != 1:
+            raise ValueError(f"{reader.num_record_batches} record batches instead of one")
+        batch = reader.get_batch(0)
+    if not batch.schema.equals(SCHEMA):
+        raise ValueError("other columns")
+    batch.validate(full=True)  # flipped bits in an offset would otherwise read outside the map
+    if any(batch.column(field.name).null_count for field in SCHEMA if not field.nullable):
+        raise ValueError("nulls in a column that has none")
+    return batch

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from norface.cache import CacheBuild, CachedFace, CacheIdentity, NormalizedCache, mark_gate
+from norface.cache.manifest import Encoding
+from norface.errors import CacheError, LeakageError
+from norface.imaging.alignment import Alignment
+
+
+class Images(Dataset[torch.Tensor]):
+    def __init__(self, cache: NormalizedCache) -> None:
+        self.cache = cache
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        image = self.cache.image(f"face{row}")
+        assert image is not None
+        return torch.from_numpy(image)
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_reads_what_was_written(
+    new_build: Callable[..., CacheBuild],
+    complete: Callable[[CacheBuild], Path],
+    faces: list[CachedFace],
+    identity: CacheIdentity,
+    encoding: Encoding,
+) -> None:
+    cache = NormalizedCache.open(complete(new_build(encoding=encoding)), expect=identity)
+    assert len(cache) == 10
+    assert cache.face_ids == tuple(face.face_id for face in faces)
+    assert "face5" in cache
+    assert "face10" not in cache
+    for face in reversed(faces):
+        read = cache[face.face_id]
+        assert read.face_id == face.face_id
+        assert read.error == face.error
+        figures = (read.identity_to_target, read.expression_distance)
+        np.testing.assert_allclose(figures, (face.identity_to_target, face.expression_distance), rtol=1e-6)
+        if face.image is None:
+            assert cache.image(face.face_id) is None
+        else:
+            np.testing.assert_array_equal(read.image, face.image)
+            assert read.image is not None
+            assert read.image.flags.writeable
+
+
+def test_frame_has_a_row_per_face(folder: Path) -> None:
+    frame = NormalizedCache.open(folder).frame()
+    assert list(frame["face_id"]) == [f"face{row}" for row in range(10)]
+    assert list(frame.loc[~frame["success"], "error"]) == ["a truncated file"]
+    assert "image" not in frame
+
+
+def test_shards_are_plain_arrow(folder: Path) -> None:
+    with pa.memory_map(str(folder / "shard-00000-of-00003.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all()
+    assert table.column("face_id").to_pylist() == ["face0", "face1", "face2", "face3"]
+    assert table.column("image").to_pylist()[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("parent", "value", "shown"),
+    [
+        ("normalizer", "c" * 64, "normalizer ccc.*found normalizer aaa"),
+        ("table", "c" * 64, "table ccc.*found table bbb"),
+        (
+            "alignment",
+            Alignment(size=8, margin=0.5),
+            r"alignment \(.*margin=0\.5.*found alignment \(.*margin=0\.25",
+        ),
+        ("version", "0.0.9", r"version 0\.0\.9, found version"),
+    ],
+)
+def test_another_parent_is_named(folder: Path, identity: CacheIdentity, parent: str, value: object, shown: str) -> None:
+    with pytest.raises(CacheError, match=f"expected {shown}"):
+        NormalizedCache.open(folder, expect=replace(identity, **{parent: value}))  # type: ignore[arg-type]
+
+
+def test_unknown_face(folder: Path) -> None:
+    with pytest.raises(CacheError, match="expected face nobody, found 10 other faces"):
+        NormalizedCache.open(folder)["nobody"]
+
+
+def test_missing_shard(folder: Path) -> None:
+    (folder / "shard-00001-of-00003.arrow").unlink()
+    with pytest.raises(CacheError, match=r"1 missing, first shard-00001-of-00003\.arrow"):
+        NormalizedCache.open(folder)
+
+
+def test_altered_image_names_shard_and_face(folder: Path) -> None:
+    path = folder / "shard-00001-of-00003.arrow"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IEND") - 10] ^= 1  # in the first image of this shard
+    path.write_bytes(data)
+    cache = NormalizedCache.open(folder)
+    with pytest.raises(CacheError, match=r"shard-00001-of-00003\.arrow, face face4: .*another checksum"):
+        cache.image("face4")
+    assert cache.image("face5") is not None
+
+
+def test_every_flipped_bit_is_an_error_or_harmless(folder: Path, faces: list[CachedFace]) -> None:
+    path = folder / "shard-00000-of-00003.arrow"
+    original = path.read_bytes()
+    for place in range(0, len(original), 7):
+        data = bytearray(original)
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        try:
+            cache = NormalizedCache.open(folder)
+            images = [cache.image(face.face_id) for face in faces[:4]]
+        except CacheError:
+            continue
+        for image, face in zip(images, faces, strict=False):
+            assert (image is None) == (face.image is None)
+            if image is not None:
+                np.testing.assert_array_equal(image, face.image)
+
+
+def test_image_under_another_id_is_an_error(folder: Path) -> None:
+    path = folder / "shard-00000-of-00003.arrow"
+    path.write_bytes(path.read_bytes().replace(b"face0face1", b"face1face0"))
+    with pytest.raises(CacheError, match="face face0: expected the face that was written, found another checksum"):
+        NormalizedCache.open(folder).image("face0")
+
+
+def test_shard_without_its_header(folder: Path) -> None:
+    path = folder / "shard-00000-of-00003.arrow"
+    with pa.memory_map(str(path)) as source:
+        batch = pa.ipc.open_file(source).get_batch(0).replace_schema_metadata(None)
+    with pa.ipc.new_file(str(path.with_name("bare")), batch.schema) as writer:
+        writer.write_batch(batch)
+    path.with_name("bare").replace(path)
+    with pytest.raises(CacheError, match="expected a shard of this cache"):
+        NormalizedCache.open(folder).image("face0")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors as Linux lists them")
+def test_open_shards_keep_no_descriptor(folder: Path) -> None:
+    cache = NormalizedCache.open(folder)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert cache.image("face0") is not None
+    assert cache.image("face9") is not None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_shard_in_the_place_of_another(folder: Path) -> None:
+    first, second = (folder / f"shard-0000{index}-of-00003.arrow" for index in (0, 1))
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(CacheError, match="one of another cache or of other rows"):
+        NormalizedCache.open(folder).image("face0")
+
+
+def test_pickled_reader_reads(folder: Path) -> None:
+    cache = NormalizedCache.open(folder)
+    image = cache.image("face5")
+    assert len(pickle.dumps(cache)) < 5_000  # neither maps nor index travel
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(cache)).image("face5"), image)
+
+
+def test_spawned_process_reads(folder: Path) -> None:
+    cache = NormalizedCache.open(folder)
+    expected = cache.image("face5")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(cache.image, ("face5",)), expected)
+
+
+def test_forked_loader_reads(folder: Path, faces: list[CachedFace]) -> None:
+    cache = NormalizedCache.open(folder)
+    cache.image("face0")  # maps of this process are there when the worker starts
+    loader = DataLoader(Images(cache), batch_size=3, num_workers=1, multiprocessing_context="fork")
+    np.testing.assert_array_equal(
+        next(iter(loader)).numpy(), np.stack([f.image for f in faces[:3] if f.image is not None])
+    )
+
+
+def test_test_subjects_of_the_normalizer_are_an_error(folder: Path) -> None:
+    cache = NormalizedCache.open(folder)
+    assert cache.check_subjects(["s8", "s9"]) == ()
+    with pytest.raises(LeakageError, match="found 2 that it was trained on: s1, s2"):
+        cache.check_subjects(["s2", "s9", "s1"])
+    assert cache.check_subjects(["s2", "s9"], allow=True) == ("s2",)
+
+
+@pytest.mark.parametrize(("passed", "announced"), [(True, False), (False, True)])
+def test_a_failed_normalizer_is_announced(
+    folder: Path, caplog: pytest.LogCaptureFixture, passed: bool, announced: bool
+) -> None:
+    mark_gate(folder, passed)
+    NormalizedCache.open(folder)
+    assert ("did not pass the gate" in caplog.text) is announced
