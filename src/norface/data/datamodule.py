@@ -1,0 +1,298 @@
+"""One data module for every stage: pairs for the normalizer, labelled faces for teachers and classifiers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from norface.cache import NormalizedCache, NormalizerSource
+from norface.data.caching import build_cache, find_cache
+from norface.data.dataset import FaceDataset, FaceRows, PairDataset
+from norface.data.images import FaceReader, Read
+from norface.data.memory import FromCache, load_split
+from norface.data.pairs import PairDraw, PairPolicy
+from norface.data.sampling import EpochSampler
+from norface.data.splits import DEFAULT_SHARES, assign_splits, check_not_empty, check_subject_exclusive
+from norface.data.table import FaceTable
+from norface.errors import ConfigError
+from norface.imaging.alignment import Alignment
+from norface.imaging.augment import Augmentation
+from norface.imaging.convert import to_tensor
+
+_log = logging.getLogger(__name__)
+
+
+class FaceDataModule(L.LightningDataModule):
+    """Faces of one table, split by subject.
+
+    After `setup`: `table`, `emotions`, `aus`, `alignment`, `subjects` (of the training split), `bad_faces`.
+
+    Args:
+        table: Folder with faces.parquet and faces.json, or a .csv or .parquet file.
+        image_size: Side of the aligned faces in pixels; None: the table's own, 64 where its images are not aligned.
+        margin: Border around ArcFace's crop, as a share of its side; None: the table's own, else 0.1.
+        drop: How far the crop is moved down, likewise; None: the table's own, else 0.1.
+        batch_size: Faces in a batch.
+        num_workers: Processes that read and augment; 0: the main process does.
+        seed: Order, augmentation and pairs; these depend on (seed, epoch, index) only.
+        splits: Subjects of each split (int) or share of them (float), where the table has no column `split`;
+            None: 60 % normalizer, 15 % train, 5 % val, 20 % test.
+        split_seed: Which people stand in which split; stages that follow each other need the same.
+        train_split: Split to train on.
+        val_split: Split to validate on.
+        test_split: Split to test on.
+        pairs: Given: training and validation yield pairs for the normalizer, else single faces.
+        source: Where normalized faces come from: none (the original stands in), a normalizer's cache, or the truth
+            that the table knows.
+        normalizer: Normalizer of the cache; a missing cache is made with it.
+        cache_dir: Folder of caches, or one finished cache.
+        augment: Random changes in training; None: none.
+        allow_leakage: Use a cache although its normalizer was trained on subjects of these splits.
+    """
+
+    table: FaceTable
+    emotions: tuple[str, ...]
+    aus: tuple[int, ...]
+    alignment: Alignment
+    subjects: tuple[str, ...]
+    bad_faces: dict[str, str]
+    leaked_subjects: tuple[str, ...]
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        image_size: int | None = None,
+        margin: float | None = None,
+        drop: float | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        seed: int = 0,
+        splits: dict[str, int | float] | None = None,
+        split_seed: int = 0,
+        train_split: str = "train",
+        val_split: str = "val",
+        test_split: str = "test",
+        pairs: PairPolicy | None = None,
+        source: Literal["none", "cache", "truth"] = "none",
+        normalizer: NormalizerSource | None = None,
+        cache_dir: str | None = None,
+        augment: Augmentation | None = None,
+        allow_leakage: bool = False,
+    ) -> None:
+        super().__init__()
+        if source == "cache" and cache_dir is None:
+            raise ConfigError(
+                expected="a folder of caches for source: cache",
+                found="none",
+                where="data.init_args.cache_dir",
+                action="Set cache_dir, and normalizer unless cache_dir is a finished cache itself.",
+            )
+        self.path = table
+        self._size, self._margin, self._drop = image_size, margin, drop
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.shares: Mapping[str, int | float] = splits or DEFAULT_SHARES
+        self.split_seed = split_seed
+        self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
+        self.pairs, self.source, self.augment = pairs, source, augment
+        self.normalizer, self.cache_dir, self.allow_leakage = normalizer, cache_dir, allow_leakage
+        self.bad_faces, self.leaked_subjects = {}, ()
+        self._ready = False
+        self._cache: NormalizedCache | None = None
+        self._datasets: dict[str, FaceDataset | PairDataset] = {}
+
+    @property
+    def classifier_splits(self) -> tuple[str, ...]:
+        """Splits whose normalized faces are wanted."""
+        return tuple(dict.fromkeys((self.train_split, self.val_split, self.test_split)))
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of the cache in use, after `setup`.
+
+        Raises:
+            ConfigError: No cache is in use.
+        """
+        if self._cache is None:
+            raise ConfigError(
+                expected="source: cache, and `setup` called",
+                found=f"source: {self.source}",
+                where="data module",
+                action="Set data.init_args.source to cache.",
+            )
+        return self._cache.folder
+
+    @property
+    def target(self) -> Tensor:
+        """The common target ``(3, H, W)`` in [-1, 1], after `setup`: target.png, or the calmest true normalized face.
+
+        Raises:
+            ConfigError: The table has neither.
+        """
+        return to_tensor(self._reader.target())
+
+    def prepare_data(self) -> None:
+        """Make the missing cache, in one process."""
+        if self.source == "cache" and self.normalizer is not None:
+            self._prepare_table()
+            build_cache(
+                self.table,
+                self.normalizer.load(),
+                Path(self.cache_dir or ""),
+                alignment=self.alignment,
+                batch_size=self.batch_size,
+                splits=self.classifier_splits,
+            )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the table and check that the splits of this stage can be used.
+
+        Raises:
+            TableError: The table breaks its contract.
+            SplitError: A split is empty, or a subject stands in two.
+            LeakageError: The cache's normalizer was trained on subjects of these splits.
+            CacheError: The cache is missing or belongs to others.
+        """
+        self._prepare_table()
+        needed = {
+            "fit": (self.train_split, self.val_split),
+            "validate": (self.val_split,),
+            "test": (self.test_split,),
+            "predict": (),
+        }.get(stage or "", self.classifier_splits)
+        check_not_empty(self.table, needed)
+        if self.source == "cache" and self._cache is None:
+            self._cache = find_cache(
+                self.table,
+                self.normalizer.load().fingerprint if self.normalizer is not None else None,
+                Path(self.cache_dir or ""),
+                alignment=self.alignment,
+                splits=self.classifier_splits,
+            )
+            wanted = self.table.frame["split"].isin(self.classifier_splits)
+            people = sorted(set(self.table.frame.loc[wanted, "subject"]))
+            self.leaked_subjects = self._cache.check_subjects(people, allow=self.allow_leakage)
+
+    def _prepare_table(self) -> None:
+        if self._ready:
+            return
+        table = FaceTable.load(Path(self.path))
+        if "split" not in table.frame.columns:
+            table = assign_splits(table, self.shares, seed=self.split_seed)
+        check_subject_exclusive(table)
+        self.table, self.emotions, self.aus = table, table.meta.emotions, table.meta.aus
+        own = table.meta.alignment or Alignment()
+        self.alignment = Alignment(
+            size=own.size if self._size is None else self._size,
+            margin=own.margin if self._margin is None else self._margin,
+            drop=own.drop if self._drop is None else self._drop,
+        )
+        self._reader = FaceReader(table, self.alignment)
+        everyone = set(table.frame["subject"])
+        self.subjects = tuple(sorted(set(table.frame.loc[table.in_split(self.train_split), "subject"])))
+        self._codes = {name: code for code, name in enumerate((*self.subjects, *sorted(everyone - set(self.subjects))))}
+        self._ready = True
+
+    def usable_rows(self, split: str | None) -> NDArray[np.int64]:
+        """Rows of a split (None = of the table) with success 1, in the table's order."""
+        rows = np.arange(len(self.table), dtype=np.int64) if split is None else self.table.in_split(split)
+        return rows[(self.table.frame["success"] != 0).to_numpy(bool)[rows]]
+
+    def occurrence_rates(self) -> tuple[float, ...]:
+        """Share of faces of the training split that show each AU, among those labelled; NaN = none is."""
+        labels = self.table.occurrence()[self.usable_rows(self.train_split)]
+        known = np.isfinite(labels).sum(axis=0)
+        return tuple(float(p) for p in np.where(known > 0, np.nansum(labels, axis=0) / np.maximum(known, 1), np.nan))
+
+    def class_counts(self) -> tuple[int, ...]:
+        """Faces of the training split that show each emotion."""
+        codes = self.table.emotion_codes()[self.usable_rows(self.train_split)]
+        return tuple(int((codes == code).sum()) for code in range(len(self.emotions)))
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled, augmented faces or pairs."""
+        return self._loader("train", self.train_split, training=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Faces, or the same pairs in every epoch, in the table's order."""
+        return self._loader("val", self.val_split)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Faces in the table's order."""
+        return self._loader("test", self.test_split)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """All usable faces of the table in its order; with a cache, those of the classifier's splits."""
+        return self._loader("predict", None)
+
+    def _loader(self, role: str, split: str | None, *, training: bool = False) -> DataLoader[Any]:
+        if role not in self._datasets:
+            self._datasets[role] = self._dataset(role, split)
+        dataset = self._datasets[role]
+        rank = self.trainer.global_rank if self.trainer is not None else 0
+        world_size = self.trainer.world_size if self.trainer is not None else 1
+        sampler = EpochSampler(dataset, shuffle=training, seed=self.seed, rank=rank, world_size=world_size)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            drop_last=training and len(dataset) >= self.batch_size * world_size,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),  # so that iterating leaves the global state alone
+        )
+
+    def _dataset(self, role: str, split: str | None) -> FaceDataset | PairDataset:
+        augment = self.augment if role == "train" else None
+        if augment is not None:
+            augment.prepare()
+        if self.pairs is not None and role in ("train", "val"):
+            return self._pair_dataset(self.pairs, split, augment)
+        rows = self.usable_rows(split)
+        reads: tuple[Read, ...] = (self._reader.original,)
+        if self.source == "truth":
+            reads = (*reads, self._reader.normalized)
+        elif self._cache is not None:
+            rows = rows[self.table.frame["split"].isin(self.classifier_splits).to_numpy(bool)[rows]]
+            reads = (*reads, FromCache(self._cache, tuple(self.table.frame["face_id"])))
+        images = load_split(reads, rows, self.alignment.size)
+        self._note_bad(images.bad)
+        normalized = images.readers[1] if len(reads) > 1 else None
+        known = self._rows(images.rows)
+        return FaceDataset(known, images.readers[0], normalized=normalized, augment=augment, seed=self.seed)
+
+    def _pair_dataset(self, policy: PairPolicy, split: str | None, augment: Augmentation | None) -> PairDataset:
+        target = self._reader.target() if policy.fixed_target > 0 else None
+        knows_truth = policy.fixed_target > 0 and self.table.has_normalized
+        reads = (self._reader.original, self._reader.normalized) if knows_truth else (self._reader.original,)
+        images = load_split(reads, self.usable_rows(split), self.alignment.size)
+        self._note_bad(images.bad)
+        rows = self._rows(images.rows)
+        draw = PairDraw(policy, rows.subjects, seed=self.seed)
+        truth = images.readers[1] if knows_truth else None
+        return PairDataset(rows, images.readers[0], draw, truth=truth, target=target, augment=augment, seed=self.seed)
+
+    def _rows(self, rows: NDArray[np.int64]) -> FaceRows:
+        frame = self.table.frame.loc[rows]
+        return FaceRows(
+            face_ids=frame["face_id"].tolist(),
+            subjects=np.array([self._codes[subject] for subject in frame["subject"]], np.int64),
+            emotions=self.table.emotion_codes()[rows],
+            occurrence=self.table.occurrence()[rows],
+            intensity=self.table.intensity()[rows],
+        )
+
+    def _note_bad(self, bad: dict[int, str]) -> None:
+        if bad:
+            self.bad_faces.update({str(self.table.frame.loc[row, "face_id"]): error for row, error in bad.items()})
+            _log.warning("%d faces cannot be read and are left out, the first: %s", len(bad), next(iter(bad.values())))

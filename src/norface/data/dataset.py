@@ -1,0 +1,190 @@
+"""Torch datasets over the rows of one split: single faces and pairs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from norface.data.images import Read
+from norface.data.pairs import PairDraw
+from norface.data.sampling import Key, mix
+from norface.errors import AlignmentError, ImageError
+from norface.imaging.augment import Augmentation
+from norface.imaging.convert import Pixels, to_tensor
+from norface.samples import FaceSample, PairSample
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FaceRows:
+    """What is known of the rows of a split, as arrays, one entry per position.
+
+    Args:
+        face_ids: Identifiers.
+        subjects: ``(N,)`` subject codes.
+        emotions: ``(N,)`` emotion codes, -1 = unknown.
+        occurrence, intensity: ``(N, K)``, NaN = unknown.
+    """
+
+    face_ids: Sequence[str]
+    subjects: NDArray[np.int64]
+    emotions: NDArray[np.int64]
+    occurrence: NDArray[np.float32]
+    intensity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.face_ids)
+
+
+class _Faces:
+    """Shared by both datasets: rows, readers, augmentation, and what happens at an unreadable image."""
+
+    def __init__(self, rows: FaceRows, original: Read, augment: Augmentation | None, seed: int) -> None:
+        self.rows, self.original, self.augment, self.seed = rows, original, augment, seed
+        self.skipped: list[str] = []
+        self._labels = (
+            torch.from_numpy(rows.subjects),
+            torch.from_numpy(rows.emotions),
+            torch.from_numpy(rows.occurrence),
+            torch.from_numpy(rows.intensity),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _readable(self, index: int, *reads: Read) -> tuple[int, list[Pixels]]:
+        """The images at `index`, or at the next position whose images can be read."""
+        for step in range(len(self.rows)):
+            position = (index + step) % len(self.rows)
+            try:
+                return position, [read(position) for read in reads]
+            except (ImageError, AlignmentError) as error:
+                self._skip(position, error)
+        raise ImageError(
+            expected="at least one readable face",
+            found=f"none of {len(self.rows)}",
+            where="face table",
+            action="Check the images of the table with `norface data check`.",
+        )
+
+    def _skip(self, position: int, error: Exception) -> None:
+        face_id = self.rows.face_ids[position]
+        if face_id not in self.skipped:
+            _log.warning("Face %s is skipped, its neighbour takes its place. %s", face_id, error)
+            self.skipped.append(face_id)
+
+
+class FaceDataset(_Faces, Dataset[FaceSample]):
+    """Single faces with labels.
+
+    Args:
+        rows: Identifiers and labels.
+        original: Reads the original at a position.
+        normalized: Reads its normalized face; None: the original stands in.
+        augment: Random changes; None: none.
+        seed: Which random changes.
+    """
+
+    def __init__(
+        self,
+        rows: FaceRows,
+        original: Read,
+        *,
+        normalized: Read | None = None,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows, original, augment, seed)
+        self.normalized = normalized
+
+    def __getitem__(self, key: Key) -> FaceSample:
+        """The face at (epoch, position); an unreadable one is replaced by the next and listed in `skipped`."""
+        epoch, index = key
+        reads = (self.original,) if self.normalized is None else (self.original, self.normalized)
+        position, images = self._readable(index, *reads)
+        original, normalized = images[0], images[-1]
+        if self.augment is not None:
+            seed = mix(self.seed, epoch, index)
+            original, normalized = self.augment.together(original, normalized, seed=seed)
+        image = to_tensor(original)
+        subjects, emotions, occurrence, intensity = self._labels
+        return FaceSample(
+            face_id=self.rows.face_ids[position],
+            subject=subjects[position],
+            original=image,
+            normalized=image if self.normalized is None else to_tensor(normalized),
+            emotion=emotions[position],
+            au=occurrence[position],
+            au_intensity=intensity[position],
+        )
+
+
+class PairDataset(_Faces, Dataset[PairSample]):
+    """Originals with targets, for the normalizer.
+
+    Args:
+        rows: Identifiers and labels.
+        original: Reads the original at a position.
+        draw: Draws the targets.
+        truth: Reads the true normalized face at a position; None: unknown.
+        target: The common target; None: there is none, and `draw` never draws it.
+        augment: Random changes of the original (never mirrored); targets and right answers stay as they are.
+        seed: Which random changes.
+    """
+
+    def __init__(
+        self,
+        rows: FaceRows,
+        original: Read,
+        draw: PairDraw,
+        *,
+        truth: Read | None = None,
+        target: Pixels | None = None,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows, original, augment, seed)
+        self.draw, self.truth = draw, truth
+        self._target = None if target is None else to_tensor(target)
+
+    def __getitem__(self, key: Key) -> PairSample:
+        """The pair of the original at (epoch, position)."""
+        epoch, index = key
+        pair = self.draw(epoch, index)
+        needs_truth = pair.kind == "fixed" and self.truth is not None
+        reads = (self.original, self.truth) if needs_truth and self.truth is not None else (self.original,)
+        position, images = self._readable(index, *reads)
+        if pair.kind == "fixed":
+            assert self._target is not None  # the data module refuses such a policy for a table without target
+            target, of = self._target, -1
+            truth = to_tensor(images[1]) if needs_truth else torch.zeros_like(target)
+        elif pair.kind == "same_image":
+            target, of = to_tensor(images[0]), position
+            truth = target
+        else:
+            of, (pixels,) = self._readable(pair.target, self.original)
+            target = to_tensor(pixels)
+            truth = target if of == position else torch.zeros_like(target)
+        original = images[0]
+        if self.augment is not None:
+            original = self.augment.alone(original, seed=mix(self.seed, epoch, index))
+        same_subject = of >= 0 and bool(self.rows.subjects[of] == self.rows.subjects[position])
+        _, emotions, _, intensity = self._labels
+        return PairSample(
+            face_id=self.rows.face_ids[position],
+            original=to_tensor(original),
+            target=target,
+            truth=truth,
+            has_truth=torch.tensor(needs_truth or of == position),
+            same_image=torch.tensor(of == position),
+            same_subject=torch.tensor(same_subject),
+            emotion=emotions[position],
+            au_intensity=intensity[position],
+        )

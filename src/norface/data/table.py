@@ -1,0 +1,272 @@
+"""The face table: one row per face. Every reader produces it, everything downstream reads only it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from norface.data.validation import check_aligned_or_landmarks, check_columns, check_files, clean_rows, known_columns
+from norface.errors import TableError
+from norface.imaging.alignment import Alignment, Points
+from norface.imaging.files import write_atomically
+from norface.labels import EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
+
+ROWS_FILE = "faces.parquet"
+META_FILE = "faces.json"
+TARGET_FILE = "target.png"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TableMeta:
+    """What holds for all rows of a table.
+
+    Args:
+        emotions: Emotion vocabulary; an emotion's index in a batch is its position here.
+        aus: Action units, ascending; the columns of the label matrices.
+        alignment: How the images were cropped, None where they were not: then landmarks are used on reading.
+        provenance: Where the faces come from, as plain data; part of the fingerprint, so no dates or durations.
+        normalized_landmarks: The five points (x, y) in the true normalized images of an unaligned table, where known.
+    """
+
+    emotions: tuple[str, ...]
+    aus: tuple[int, ...]
+    alignment: Alignment | None = None
+    provenance: dict[str, object] = field(default_factory=dict)
+    normalized_landmarks: tuple[tuple[float, float], ...] | None = None
+
+    def describe(self) -> dict[str, object]:
+        """Plain data, as it stands in ``faces.json``."""
+        return {
+            "schema": SCHEMA,
+            "emotions": list(self.emotions),
+            "aus": list(self.aus),
+            "alignment": self.alignment.describe() if self.alignment else None,
+            "provenance": self.provenance,
+            "normalized_landmarks": [list(p) for p in self.normalized_landmarks] if self.normalized_landmarks else None,
+        }
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """Rows, the folder their paths are relative to, and what holds for all of them.
+
+    Args:
+        frame: Rows with index 0..n-1; columns as documented in `norface.data.validation`.
+        root: Folder that image paths are relative to.
+        meta: Vocabularies, alignment, provenance.
+    """
+
+    frame: pd.DataFrame
+    root: Path
+    meta: TableMeta
+
+    @classmethod
+    def load(cls, path: Path) -> FaceTable:
+        """Read a table folder (``faces.parquet`` with ``faces.json``) or any CSV or Parquet file with its columns.
+
+        Raises:
+            TableError: A column, label, identifier or path breaks the contract, or image files are missing.
+        """
+        rows, meta_file = _locate(path)
+        described = _read_json(meta_file) if meta_file.is_file() else {}
+        root = rows.parent / str(described.get("root", "."))
+        frame = _read_rows(rows)
+        where = str(rows)
+        check_columns(frame, where)
+        alignment = _alignment(described.get("alignment"), str(meta_file))
+        frame = clean_rows(frame, where)
+        check_aligned_or_landmarks(frame, alignment is not None, where)
+        check_files(frame, root, where)
+        frame, derived = _derive_occurrence(frame)
+        meta = _meta(frame, described, alignment, str(meta_file))
+        if derived:
+            note = f"AU occurrence derived from intensity >= {OCCURRENCE_THRESHOLD:g} for AUs {derived}"
+            meta = replace(meta, provenance={**meta.provenance, "occurrence": note})
+        return cls(frame, root, meta)
+
+    def save(self, folder: Path) -> None:
+        """Write ``faces.parquet`` and ``faces.json``; in another folder than `root`, the latter points back to it.
+
+        Raises:
+            OutputError: The folder cannot be written to.
+        """
+        described = self.meta.describe()
+        if folder.resolve() != self.root.resolve():
+            described["root"] = os.path.relpath(self.root.resolve(), folder.resolve())
+        rows = io.BytesIO()
+        self.frame.to_parquet(rows, index=False)
+        write_atomically(folder / ROWS_FILE, rows.getvalue())
+        write_atomically(folder / META_FILE, json.dumps(described, indent=1).encode())
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the documented columns of all rows, in order, and of the meta data; not of image bytes."""
+        columns = [c for c in known_columns() if c in self.frame.columns]
+        digest = hashlib.sha256(json.dumps(self.meta.describe(), sort_keys=True).encode())
+        for name in columns:
+            values = self.frame[name]
+            digest.update(name.encode())
+            if pd.api.types.is_numeric_dtype(values.dtype):
+                digest.update(np.ascontiguousarray(values.to_numpy(np.float64)).tobytes())
+            else:
+                digest.update("\0".join(values.fillna("").astype(str)).encode())
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def has_normalized(self) -> bool:
+        """The true normalized face of every usable row is known."""
+        if "normalized" not in self.frame.columns:
+            return False
+        return bool((self.frame["normalized"].notna() | (self.frame["success"] == 0)).all())
+
+    def with_frame(self, frame: pd.DataFrame) -> FaceTable:
+        """The same table with other rows or columns; the index is renewed."""
+        return replace(self, frame=frame.reset_index(drop=True))
+
+    def in_split(self, split: str) -> NDArray[np.int64]:
+        """Row numbers of one split, ascending."""
+        return np.flatnonzero((self.frame["split"] == split).to_numpy(bool)).astype(np.int64)
+
+    def emotion_codes(self) -> NDArray[np.int64]:
+        """``(N,)`` index into `meta.emotions`, -1 = unknown."""
+        if "emotion" not in self.frame.columns:
+            return np.full(len(self), -1, np.int64)
+        codes = {name: code for code, name in enumerate(self.meta.emotions)}
+        return np.array([codes.get(name, -1) for name in self.frame["emotion"]], np.int64)
+
+    def occurrence(self) -> NDArray[np.float32]:
+        """``(N, K)`` occurrence 0 or 1 of each of `meta.aus`, NaN = unknown."""
+        return self._au_matrix("c")
+
+    def intensity(self) -> NDArray[np.float32]:
+        """``(N, K)`` intensity 0..5 of each of `meta.aus`, NaN = unknown."""
+        return self._au_matrix("r")
+
+    def _au_matrix(self, kind: str) -> NDArray[np.float32]:
+        unknown = np.full(len(self), np.nan, np.float32)
+        names = [au_column(au, kind) for au in self.meta.aus]
+        known = [self.frame[n].to_numpy(np.float32) if n in self.frame.columns else unknown for n in names]
+        return np.column_stack(known).astype(np.float32) if known else np.zeros((len(self), 0), np.float32)
+
+    def landmarks(self) -> Points:
+        """``(N, 5, 2)`` points (x, y) of each row in pixels of its image."""
+        return self.frame[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
+
+
+def _locate(path: Path) -> tuple[Path, Path]:
+    rows = path / ROWS_FILE if path.is_dir() else path
+    if not rows.is_file():
+        raise TableError(
+            expected=f"a folder with {ROWS_FILE}, or a .csv or .parquet file",
+            found="nothing there",
+            where=str(rows),
+            action="Draw faces with `norface faces draw`, or correct the path of the table.",
+        )
+    return rows, rows.parent / META_FILE if rows.name == ROWS_FILE else rows.with_suffix(".json")
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffix == ".csv":
+            text = {name: str for name in ("face_id", "image", "normalized", "subject", "split", "emotion")}
+            return pd.read_csv(path, dtype=text)
+    except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
+        raise TableError(
+            expected="a readable table",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            where=str(path),
+            action="Write the file again.",
+        ) from error
+    raise TableError(
+        expected="a .csv or .parquet file",
+        found=f"a {path.suffix or 'nameless'} file",
+        where=str(path),
+        action="Convert the table.",
+    )
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        described = json.loads(path.read_bytes())
+    except (ValueError, OSError) as error:
+        raise TableError(
+            expected="a JSON object", found=str(error), where=str(path), action="Write the file again."
+        ) from error
+    if not isinstance(described, dict) or described.get("schema", SCHEMA) != SCHEMA:
+        raise TableError(
+            expected=f"a JSON object of schema {SCHEMA}",
+            found=f"schema {described.get('schema')}" if isinstance(described, dict) else type(described).__name__,
+            where=str(path),
+            action="Write the table again with this version of norface.",
+        )
+    return described
+
+
+def _alignment(described: object, where: str) -> Alignment | None:
+    if described is None:
+        return None
+    try:
+        if not isinstance(described, Mapping) or described.get("template", "arcface-5") != "arcface-5":
+            raise ValueError(f"{described}")
+        shares = {name: float(described[name]) for name in ("margin", "drop")}
+        return Alignment(size=int(described["size"]), **shares)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TableError(
+            expected='an alignment {"template": "arcface-5", "size": ..., "margin": ..., "drop": ...} or null',
+            found=str(described),
+            where=where,
+            action="Correct the alignment.",
+        ) from error
+
+
+def _derive_occurrence(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+    known = set(aus_in_columns(frame.columns, "c"))
+    derived = [au for au in aus_in_columns(frame.columns, "r") if au not in known]
+    columns = {}
+    for au in derived:
+        intensity = frame[au_column(au, "r")]
+        columns[au_column(au, "c")] = (intensity >= OCCURRENCE_THRESHOLD).astype(float).where(intensity.notna())
+    return frame.assign(**columns), derived
+
+
+def _meta(frame: pd.DataFrame, described: dict[str, object], alignment: Alignment | None, where: str) -> TableMeta:
+    present = set(frame["emotion"].dropna()) if "emotion" in frame.columns else set()
+    in_columns = set(aus_in_columns(frame.columns, "c")) | set(aus_in_columns(frame.columns, "r"))
+    emotions = _names(described.get("emotions")) or tuple(name for name in EMOTIONS if name in present)
+    listed = described.get("aus")
+    aus = tuple(int(au) for au in listed) if isinstance(listed, list) and listed else tuple(sorted(in_columns))
+    outside = sorted(present - set(emotions)) + sorted(set(emotions) - set(EMOTIONS)) + sorted(in_columns - set(aus))
+    if outside:
+        raise TableError(
+            expected=f"vocabularies that cover the rows: emotions among {', '.join(EMOTIONS)}",
+            found=f"{outside[0]!r} outside them",
+            where=where,
+            action="Correct the lists `emotions` and `aus`.",
+        )
+    provenance = described.get("provenance")
+    points = described.get("normalized_landmarks")
+    return TableMeta(
+        emotions=emotions,
+        aus=aus,
+        alignment=alignment,
+        provenance=dict(provenance) if isinstance(provenance, dict) else {},
+        normalized_landmarks=tuple((float(x), float(y)) for x, y in points) if isinstance(points, list) else None,
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(name) for name in value) if isinstance(value, list) else ()

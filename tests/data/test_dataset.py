@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from norface.data.dataset import FaceDataset, FaceRows, PairDataset
+from norface.data.memory import InMemory
+from norface.data.pairs import PairDraw, PairPolicy
+from norface.errors import ImageError
+from norface.imaging.augment import Augmentation
+from norface.imaging.convert import Pixels, to_tensor
+
+N, SIZE = 12, 24
+RNG = np.random.default_rng(0)
+ORIGINALS = RNG.integers(0, 255, (N, SIZE, SIZE, 3), dtype=np.uint8)
+TRUTHS = RNG.integers(0, 255, (N, SIZE, SIZE, 3), dtype=np.uint8)
+TARGET = RNG.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def rows() -> FaceRows:
+    return FaceRows(
+        face_ids=[f"f{k}" for k in range(N)],
+        subjects=np.arange(N) // 3,
+        emotions=np.arange(N) % 4 - 1,
+        occurrence=np.full((N, 2), np.nan, np.float32),
+        intensity=np.arange(2 * N, dtype=np.float32).reshape(N, 2) / np.float32(10),
+    )
+
+
+class Broken(InMemory):
+    def __call__(self, position: int) -> Pixels:
+        if position in (4, 5):
+            raise ImageError(expected="an image", found="rubbish", where=f"{position}.png", action="Repair it.")
+        return super().__call__(position)
+
+
+def test_faces_carry_images_and_labels_unchanged() -> None:
+    face = FaceDataset(rows(), InMemory(ORIGINALS), normalized=InMemory(TRUTHS))[(0, 7)]
+    assert face["face_id"] == "f7"
+    assert face["subject"].item() == 2
+    assert face["emotion"].item() == 2
+    assert face["emotion"].dtype == torch.int64
+    assert torch.equal(face["original"], to_tensor(ORIGINALS[7]))
+    assert torch.equal(face["normalized"], to_tensor(TRUTHS[7]))
+    assert torch.isnan(face["au"]).all()
+    assert face["au_intensity"].tolist() == pytest.approx([1.4, 1.5])
+
+
+def test_original_stands_in_for_the_normalized_face() -> None:
+    plain = FaceDataset(rows(), InMemory(ORIGINALS))[(0, 3)]
+    assert torch.equal(plain["original"], plain["normalized"])
+    changed = FaceDataset(rows(), InMemory(ORIGINALS), augment=Augmentation())[(0, 3)]
+    assert torch.equal(changed["original"], changed["normalized"])
+
+
+@pytest.mark.parametrize("kind", ["faces", "pairs"])
+def test_samples_depend_on_seed_epoch_and_index_only(kind: str) -> None:
+    def image(seed: int, epoch: int, index: int, *, others_first: bool = False) -> torch.Tensor:
+        augment = Augmentation()
+        if kind == "faces":
+            dataset: FaceDataset | PairDataset = FaceDataset(rows(), InMemory(ORIGINALS), augment=augment, seed=seed)
+        else:
+            draw = PairDraw(PairPolicy(), rows().subjects, seed=seed)
+            dataset = PairDataset(rows(), InMemory(ORIGINALS), draw, target=TARGET, augment=augment, seed=seed)
+        if others_first:
+            for other in range(5):
+                _ = dataset[(epoch, other)]
+            np.random.default_rng()
+            torch.rand(3)
+        return dataset[(epoch, index)]["original"]
+
+    assert torch.equal(image(0, 2, 8), image(0, 2, 8, others_first=True))
+    assert not torch.equal(image(0, 2, 8), image(0, 3, 8))
+    assert not torch.equal(image(0, 2, 8), image(1, 2, 8))
+
+
+def pair_dataset(policy: PairPolicy, augment: Augmentation | None = None, *, truth: bool = True) -> PairDataset:
+    draw = PairDraw(policy, rows().subjects, seed=0)
+    known = InMemory(TRUTHS) if truth else None
+    return PairDataset(rows(), InMemory(ORIGINALS), draw, truth=known, target=TARGET, augment=augment)
+
+
+def test_fixed_target_pairs_have_the_true_normalized_face() -> None:
+    pair = pair_dataset(PairPolicy(1, 0, 0))[(0, 5)]
+    assert torch.equal(pair["target"], to_tensor(TARGET))
+    assert torch.equal(pair["truth"], to_tensor(TRUTHS[5]))
+    assert pair["has_truth"].item()
+    assert not pair["same_image"].item()
+    assert not pair["same_subject"].item()
+    unknown = pair_dataset(PairPolicy(1, 0, 0), truth=False)[(0, 5)]
+    assert not unknown["has_truth"].item()
+    assert (unknown["truth"] == 0).all()
+
+
+def test_same_image_pairs_know_their_answer() -> None:
+    pair = pair_dataset(PairPolicy(0, 1, 0))[(0, 5)]
+    for key in ("original", "target", "truth"):
+        assert torch.equal(pair[key], to_tensor(ORIGINALS[5]))
+    assert pair["has_truth"].item()
+    assert pair["same_image"].item()
+    assert pair["same_subject"].item()
+
+
+@pytest.mark.parametrize("same_subject", [0.0, 1.0])
+def test_other_pairs_have_no_answer(same_subject: float) -> None:
+    dataset = pair_dataset(PairPolicy(0, 0, same_subject))
+    for index in range(N):
+        pair = dataset[(1, index)]
+        assert bool(pair["same_subject"]) == bool(same_subject)
+        assert not pair["has_truth"].item()
+        assert not pair["same_image"].item()
+        assert (pair["truth"] == 0).all()
+        assert pair["emotion"].item() == index % 4 - 1
+
+
+def test_augmentation_of_pairs_leaves_target_and_truth_alone() -> None:
+    for policy, target in ((PairPolicy(1, 0, 0), TARGET), (PairPolicy(0, 1, 0), ORIGINALS[5])):
+        pair = pair_dataset(policy, Augmentation())[(0, 5)]
+        assert torch.equal(pair["target"], to_tensor(target))
+        assert not torch.equal(pair["original"], to_tensor(ORIGINALS[5]))
+    assert torch.equal(pair["truth"], to_tensor(ORIGINALS[5]))
+
+
+def test_unreadable_face_is_replaced_warned_of_once_and_listed(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = FaceDataset(rows(), Broken(ORIGINALS), normalized=InMemory(TRUTHS))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            face = dataset[(0, 4)]
+            assert face["face_id"] == "f6"
+            assert face["au_intensity"].tolist() == pytest.approx([1.2, 1.3])
+            assert torch.equal(face["normalized"], to_tensor(TRUTHS[6]))
+    assert dataset.skipped == ["f4", "f5"]
+    assert len(caplog.records) == 2
+    assert "rubbish" in caplog.text
+
+
+def test_unreadable_face_in_pairs() -> None:
+    draw = PairDraw(PairPolicy(0, 1, 0), rows().subjects, seed=0)
+    pair = PairDataset(rows(), Broken(ORIGINALS), draw)[(0, 4)]
+    assert pair["face_id"] == "f6"
+    assert torch.equal(pair["truth"], to_tensor(ORIGINALS[6]))
+    draw = PairDraw(PairPolicy(0, 0, 1), rows().subjects, seed=0)
+    other = PairDataset(rows(), Broken(ORIGINALS), draw)[(0, 3)]  # its target, 4 or 5, cannot be read either
+    assert torch.equal(other["target"], to_tensor(ORIGINALS[6]))
+    assert not other["same_subject"].item()
+
+
+def test_nothing_readable_is_an_error() -> None:
+    one = FaceRows(["f4"], *(getattr(rows(), k)[4:5] for k in ("subjects", "emotions", "occurrence", "intensity")))
+    shifted = Broken(ORIGINALS)
+
+    def read(position: int) -> Pixels:
+        return shifted(position + 4)
+
+    with pytest.raises(ImageError, match="none of 1"):
+        _ = FaceDataset(one, read)[(0, 0)]
