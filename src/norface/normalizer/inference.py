@@ -1,0 +1,122 @@
+"""The trained normalizer as a thing to use: averaged generator, target, alignment; nothing of training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from norface.cache.contract import FaceNormalizer, NormalizedBatch
+from norface.checkpoints import read_checkpoint
+from norface.imaging.alignment import Alignment
+from norface.normalizer.generator import Generator
+from norface.specs import build
+from norface.teachers.base import ExpressionTeacher, IdentityTeacher
+
+
+class Normalizer(nn.Module):
+    """Maps faces to the one common identity, frontal pose and fixed background.
+
+    Args:
+        generator: Trained generator.
+        target: The common face ``(1, 3, S, S)`` in [-1, 1].
+        alignment: How faces must be cropped.
+        subjects: People it was trained on.
+        identity: Measures identity to the target, where given.
+        expression: Measures the expression distance to the original, where given.
+    """
+
+    target: Tensor
+
+    def __init__(
+        self,
+        generator: Generator,
+        target: Tensor,
+        *,
+        alignment: Alignment,
+        subjects: tuple[str, ...],
+        identity: IdentityTeacher | None = None,
+        expression: ExpressionTeacher | None = None,
+    ) -> None:
+        super().__init__()
+        self.generator = cast(Generator, generator.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.register_buffer("target", target)
+        self.alignment, self.subjects = alignment, subjects
+        self.identity, self.expression = identity, expression
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, target and alignment: equal for equal normalizers, whatever file they came from."""
+        digest = hashlib.sha256(json.dumps(self.alignment.describe(), sort_keys=True).encode())
+        for name, value in sorted(self.generator.state_dict().items()):
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(self.target.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.inference_mode()
+    def normalize(self, original: Tensor) -> NormalizedBatch:
+        """Normalize aligned faces.
+
+        Args:
+            original: ``(B, 3, S, S)`` in [-1, 1], aligned as `alignment` says.
+
+        Returns:
+            Images in [-1, 1] and their quality figures (NaN without the teacher that measures them).
+        """
+        image = self.generator(original, self.target).clamp(-1, 1)
+        unknown = torch.full((len(image),), torch.nan)
+        identity, expression = unknown, unknown
+        if self.identity is not None:
+            identity = (self.identity(image) * self.identity(self.target)).sum(1)
+        if self.expression is not None:
+            expression = 1.0 - (self.expression(image).embedding * self.expression(original).embedding).sum(1)
+        return NormalizedBatch(image=image, identity_to_target=identity, expression_distance=expression)
+
+
+class TrainedNormalizer:
+    """A normalizer that a checkpoint holds; read when asked for.
+
+    Args:
+        checkpoint: Path of a stage-1 checkpoint.
+        identity_teacher: Measures identity to the target for the cache's quality figures.
+        expression_teacher: Measures the expression distance to the original, likewise.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        *,
+        identity_teacher: IdentityTeacher | None = None,
+        expression_teacher: ExpressionTeacher | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.identity_teacher, self.expression_teacher = identity_teacher, expression_teacher
+
+    def load(self) -> FaceNormalizer:
+        """Read the checkpoint; gives a `Normalizer`.
+
+        The annotation is the one of `NormalizerSource`, word for word: jsonargparse compares the two.
+
+        Raises:
+            CheckpointError: Missing, damaged, or not a normalizer.
+        """
+        path = Path(self.checkpoint)
+        state, about = read_checkpoint(path, kind="normalizer")
+        generator = cast(Generator, build(about["network"], where=str(path)))
+        prefix = "average.network."
+        generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        geometry = {key: value for key, value in about["alignment"].items() if key != "template"}
+        return Normalizer(
+            generator,
+            state["target"],
+            alignment=Alignment(**geometry),
+            subjects=tuple(about["subjects"]),
+            identity=self.identity_teacher,
+            expression=self.expression_teacher,
+        )

@@ -1,0 +1,18 @@
+"""Losses of the normalizer, one per file; each is a pure function or a module that knows nothing of optimisers."""
+
+from norface.normalizer.losses.adversarial import hinge_discriminator_loss, hinge_generator_loss
+from norface.normalizer.losses.expression import ExpressionConsistencyLoss
+from norface.normalizer.losses.identity import IdentityLoss
+from norface.normalizer.losses.paired import PairedLoss
+from norface.normalizer.losses.reconstruction import reconstruction_loss
+from norface.normalizer.losses.supervision import SupervisionLoss
+
+__all__ = [
+    "ExpressionConsistencyLoss",
+    "IdentityLoss",
+    "PairedLoss",
+    "SupervisionLoss",
+    "hinge_discriminator_loss",
+    "hinge_generator_loss",
+    "reconstruction_loss",
+]

@@ -1,0 +1,238 @@
+"""Stage 1: adversarial training of the normalizer (manual optimisation, two optimisers)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import lightning
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+import norface
+from norface.backbones import load_encoder
+from norface.checkpoints import describe_checkpoint
+from norface.data.datamodule import FaceDataModule
+from norface.errors import TrainingError
+from norface.normalizer.discriminator import PatchDiscriminator
+from norface.normalizer.ema import MovingAverage
+from norface.normalizer.generator import Generator
+from norface.normalizer.losses import hinge_discriminator_loss
+from norface.normalizer.metrics import ExpressionR2
+from norface.normalizer.objective import GeneratorObjective, LossWeights, total
+from norface.samples import PairSample
+from norface.specs import describe
+from norface.teachers.base import ExpressionTeacher, IdentityTeacher
+
+TEACHER_KEYS = ("objective.identity.", "objective.expression.")
+"""Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
+
+SPREAD_FACES = 1024
+"""True normalized faces from which the spread of each pixel is measured."""
+
+
+class NormalizerTask(lightning.LightningModule):
+    """Trains generator and discriminator on pairs (original, target).
+
+    Every step: the discriminator on detached outputs, then the generator on its objective, then the moving average. All
+    figures are taken with the averaged generator and the one fixed target, as in use.
+
+    Args:
+        generator: Maps (original, target) to the normalized face.
+        discriminator: Tells real faces from normalized ones.
+        weights: Weight of each loss term.
+        encoder_weights: Checkpoint whose encoder the generator's starts from, such as the expression teacher's; None: a
+            random start.
+        identity_teacher: Frozen identity network; needed where its weight is not 0.
+        expression_teacher: Frozen expression network; likewise.
+        lr: Peak learning rate of the generator.
+        discriminator_lr: Learning rate of the discriminator.
+        weight_decay: Decoupled weight decay of the generator's matrices and kernels.
+        ema_decay: Decay of the generator's moving average.
+        adversarial_start: Share of the run after which the discriminator takes part. Before, there is nothing worth
+            judging: it would win at once and teach the generator nothing.
+        clip: Largest norm of a gradient step of either network.
+        seed: Seed of the per-epoch random numbers.
+    """
+
+    target: Tensor
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: PatchDiscriminator,
+        *,
+        weights: LossWeights = LossWeights(),
+        encoder_weights: str | None = None,
+        identity_teacher: IdentityTeacher | None = None,
+        expression_teacher: ExpressionTeacher | None = None,
+        lr: float = 2e-3,
+        discriminator_lr: float = 1e-3,
+        weight_decay: float = 0.02,
+        ema_decay: float = 0.995,
+        adversarial_start: float = 0.5,
+        clip: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        if encoder_weights is not None:
+            load_encoder(generator.encoder, encoder_weights)
+        channels_last = torch.channels_last
+        self.generator = cast(Generator, generator.to(memory_format=channels_last))  # type: ignore[call-overload]
+        self.discriminator = cast(nn.Module, discriminator.to(memory_format=channels_last))  # type: ignore[call-overload]
+        self.average = MovingAverage(self.generator, decay=ema_decay)
+        self.weights = weights
+        # Registered as part of the objective alone, once the number of action units is known.
+        self.teachers = {"identity": identity_teacher, "expression": expression_teacher}
+        self.lr, self.discriminator_lr, self.weight_decay = lr, discriminator_lr, weight_decay
+        self.adversarial_start, self.clip, self.seed = adversarial_start, clip, seed
+        self.objective: GeneratorObjective | None = None
+        size = generator.image_size
+        self.register_buffer("target", torch.zeros(1, 3, size, size))
+        self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
+        self.expression_r2 = ExpressionR2(size=size)
+
+    iteration: Tensor
+
+    @property
+    def faces(self) -> FaceDataModule:
+        """The data module of this run."""
+        return cast(FaceDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def configure_model(self) -> None:
+        """Build the objective, once the table's action units are known."""
+        if self.objective is None:
+            self.objective = GeneratorObjective(
+                self.weights,
+                image_size=self.generator.image_size,
+                dim=self.generator.encoder.dim,
+                aus=len(self.faces.aus),
+                identity=cast(IdentityTeacher | None, self.teachers["identity"]),
+                expression=cast(ExpressionTeacher | None, self.teachers["expression"]),
+            )
+
+    def on_fit_start(self) -> None:
+        """Take the target and, on a fresh run, the spread of the true normalized faces."""
+        self.target.copy_(self.faces.target[None])
+        if self.weights.paired > 0 and self.iteration == 0:
+            self._measure_spread()
+
+    def _measure_spread(self) -> None:
+        assert self.objective is not None
+        truths: list[Tensor] = []
+        for batch in self.faces.train_dataloader():
+            truths.append(batch["truth"][batch["has_truth"] & ~batch["same_image"]])
+            if sum(map(len, truths)) >= SPREAD_FACES:
+                break
+        if sum(map(len, truths)) >= 2:
+            self.objective.paired.measure(torch.cat(truths).to(self.device))
+
+    def on_train_epoch_start(self) -> None:
+        """Seed by epoch, so that a resumed run draws what an uninterrupted one would."""
+        torch.manual_seed(self.seed * 10_007 + self.current_epoch)
+
+    def training_step(self, batch: PairSample, batch_idx: int) -> None:
+        """One step of the discriminator (once it takes part), one of the generator, one of the average."""
+        assert self.objective is not None
+        for_generator, for_discriminator = cast(list[LightningOptimizer], self.optimizers())
+        output, embeddings = self.generator.merge(batch["original"], batch["target"])
+        adversarial = self.weights.adversarial > 0 and self.progress >= self.adversarial_start
+        logged: dict[str, Tensor] = {}
+        if adversarial:
+            real = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
+            with self.toggled_optimizer(for_discriminator):
+                loss = hinge_discriminator_loss(self.discriminator(real), self.discriminator(output.detach()))
+                self._step(for_discriminator, loss, {"discriminator": loss}, batch_idx)
+            logged["discriminator"] = loss.detach()
+        with self.toggled_optimizer(for_generator):
+            logits = self.discriminator(output) if adversarial else None
+            parts = self.objective(batch, output, embeddings, logits)
+            self._step(for_generator, total(parts), parts, batch_idx)
+        self.average.update(self.generator)
+        self.iteration += 1
+        cast(torch.optim.lr_scheduler.LRScheduler, self.lr_schedulers()).step()
+        logged |= {name: value.detach() for name, value in parts.items()}
+        size = len(batch["original"])
+        logged = {f"normalizer/{name}": value for name, value in logged.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done; counts batches, as `trainer.global_step` counts both optimisers' steps."""
+        return float(self.iteration) / max(int(self.trainer.estimated_stepping_batches), 1)
+
+    def _step(self, optimizer: LightningOptimizer, loss: Tensor, parts: dict[str, Tensor], batch_idx: int) -> None:
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                expected="finite losses",
+                found=", ".join(f"{name} = {value.item():g}" for name, value in parts.items()),
+                where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}",
+                action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
+            )
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.clip_gradients(optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+        optimizer.step()
+
+    def validation_step(self, batch: PairSample, batch_idx: int) -> None:
+        """Normalize people that were not trained on, with the averaged generator."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: PairSample, batch_idx: int) -> None:
+        """As validation, on the test people."""
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: PairSample, split: str) -> None:
+        output = self.average(batch["original"], self.target)
+        known = batch["has_truth"] & ~batch["same_image"]
+        if bool(known.any()):
+            self.expression_r2.update(output[known], batch["truth"][known])
+            self.log(f"{split}/expression_r2", self.expression_r2, on_step=False, on_epoch=True, prog_bar=True)
+        assert self.objective is not None
+        if self.objective.identity is not None:
+            loss = self.objective.identity(output, self.target.expand_as(output))
+            self.log(f"{split}/identity_to_target", 1.0 - loss, on_epoch=True, batch_size=len(output))
+        if self.objective.expression is not None:
+            loss = self.objective.expression(output, batch["original"])
+            self.log(f"{split}/expression_distance", loss, on_epoch=True, batch_size=len(output))
+
+    def predict_step(self, batch: PairSample, batch_idx: int) -> Tensor:
+        """Normalized faces ``(B, 3, S, S)`` in [-1, 1]."""
+        output: Tensor = self.average(batch["original"], self.target).clamp(-1, 1)
+        return output
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LRScheduler]]:
+        """AdamW for the generator on one cycle, Adam for the discriminator at a constant rate."""
+        assert self.objective is not None
+        trained = [*self.generator.parameters()]
+        if self.objective.supervision is not None:
+            trained += self.objective.supervision.parameters()
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        generator = torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99))
+        discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=(0.0, 0.99))
+        steps = max(int(self.trainer.estimated_stepping_batches), 2)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            generator, self.lr, total_steps=steps + 1, pct_start=0.15, cycle_momentum=False
+        )
+        return [generator, discriminator], [cycle]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave the teachers out; say what this is and how to build it."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith(TEACHER_KEYS)}
+        checkpoint["norface"] = {
+            "kind": "normalizer",
+            "version": norface.__version__,
+            "network": describe(self.generator),
+            "alignment": self.faces.alignment.describe(),
+            "subjects": list(self.faces.subjects),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse another kind of checkpoint; put the live teachers back so that loading stays strict."""
+        describe_checkpoint(checkpoint, where="--ckpt_path", kind="normalizer")
+        checkpoint["state_dict"] |= {k: v for k, v in self.state_dict().items() if k.startswith(TEACHER_KEYS)}

@@ -1,0 +1,51 @@
+"""What every teacher promises: a frozen, differentiable network behind one small base class."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class ExpressionReading(NamedTuple):
+    """What an expression teacher says of a batch of faces."""
+
+    embedding: Tensor
+    """``(B, D)``, unit norm."""
+    outputs: Tensor
+    """``(B, K)``: named outputs scaled to 0..1, in the order of the teacher's `names`."""
+
+
+class Teacher(nn.Module):
+    """A frozen network: always in evaluation mode, no parameter trains, but gradients flow through it to the image.
+
+    Takes images ``(B, 3, H, W)`` in [-1, 1] and does its own crop, resize and normalisation.
+    """
+
+    def freeze(self) -> None:
+        """Stop all parameters from training and switch to evaluation mode; subclasses call it last in the constructor."""
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Stay in evaluation mode, whatever the trainer asks for: dropout and running statistics must not move."""
+        return super().train(False)
+
+
+class IdentityTeacher(Teacher):
+    """Image to identity embedding."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, D)``."""
+        raise TypeError(f"{type(self).__name__} defines no forward")
+
+
+class ExpressionTeacher(Teacher):
+    """Image to expression embedding and named outputs."""
+
+    names: tuple[str, ...]
+    """Names of the outputs, such as ``AU12``."""
+
+    def forward(self, image: Tensor) -> ExpressionReading:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to an `ExpressionReading`."""
+        raise TypeError(f"{type(self).__name__} defines no forward")

@@ -1,0 +1,58 @@
+"""Identity and expression networks that train in minutes on labelled faces."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from norface.backbones import ConvEncoder
+from norface.specs import Described
+from norface.teachers.base import ExpressionReading
+
+POOL = 2
+"""Patch embeddings are pooled to a POOL x POOL grid, which keeps brows and mouth apart."""
+
+
+class EmbeddingNetwork(nn.Module, Described):
+    """Encoder, pooled grid and projection to a unit-norm embedding.
+
+    Args:
+        encoder: Patch encoder.
+        dim: Size of the embedding.
+        dropout: Share of the pooled features dropped in training.
+    """
+
+    def __init__(self, encoder: ConvEncoder, *, dim: int = 64, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder, self.dim = encoder, dim
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(encoder.dim * POOL * POOL, dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, dim)``."""
+        pooled = F.adaptive_avg_pool2d(self.encoder(image), POOL).flatten(1)
+        return F.normalize(self.project(self.dropout(pooled)), dim=1)
+
+
+class ExpressionNetwork(nn.Module, Described):
+    """An embedding from which emotions and action units are read linearly.
+
+    Args:
+        embed: Image to unit-norm embedding.
+        emotions: Names of the emotion classes.
+        aus: Action units, by number.
+    """
+
+    def __init__(self, embed: EmbeddingNetwork, *, emotions: tuple[str, ...], aus: tuple[int, ...]) -> None:
+        super().__init__()
+        self.embed = embed
+        self.emotions, self.aus = tuple(emotions), tuple(aus)
+        self.emotion_logits = nn.Linear(embed.dim, len(self.emotions))
+        self.au_intensity = nn.Linear(embed.dim, len(self.aus))
+
+    def forward(self, image: Tensor) -> tuple[ExpressionReading, Tensor]:
+        """Images ``(B, 3, H, W)``; returns the reading (outputs = intensities / 5) and emotion logits ``(B, C)``."""
+        embedding = self.embed(image)
+        # A unit vector is short for a linear read-out of 0..1 targets: let the logits use a natural scale.
+        scaled = embedding * self.embed.dim**0.5
+        return ExpressionReading(embedding, self.au_intensity(scaled)), self.emotion_logits(scaled)

@@ -1,0 +1,87 @@
+"""What training an identity and an expression teacher have in common."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+
+import norface
+from norface.checkpoints import describe_checkpoint
+from norface.errors import TrainingError
+from norface.samples import FaceDescription, FaceSample
+from norface.specs import Described, describe
+
+
+class TeacherTask(lightning.LightningModule):
+    """Base of the stage-0 tasks: AdamW with a one-cycle rate, checkpoints that describe their network.
+
+    Args:
+        lr: Peak learning rate.
+        weight_decay: Decoupled weight decay of matrices and kernels; biases and norms have none.
+        seed: Fixes the order of random numbers in every epoch, so that a resumed run equals an uninterrupted one.
+    """
+
+    network: nn.Module
+
+    def __init__(self, *, lr: float = 3e-3, weight_decay: float = 0.02, seed: int = 0) -> None:
+        super().__init__()
+        self.lr, self.weight_decay, self.seed = lr, weight_decay, seed
+
+    @property
+    def faces(self) -> FaceDescription:
+        """The data module of this run."""
+        return cast(FaceDescription, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def loss(self, batch: FaceSample) -> dict[str, Tensor]:
+        """Named loss terms of a batch; their sum is minimised."""
+        raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def on_train_epoch_start(self) -> None:
+        """Seed by epoch: dropout draws the same numbers whether or not the run was interrupted before."""
+        torch.manual_seed(self.seed * 10_007 + self.current_epoch)
+
+    def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:
+        """One step on a batch of `FaceSample`."""
+        parts = self.loss(batch)
+        total = torch.stack(list(parts.values())).sum()
+        if not torch.isfinite(total):
+            raise TrainingError(
+                expected="finite losses",
+                found=", ".join(f"{name} = {value.item():g}" for name, value in parts.items()),
+                where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}",
+                action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
+            )
+        size = len(batch["original"])
+        self.log_dict({f"train/{k}": v.detach() for k, v in parts.items()}, on_step=False, on_epoch=True, batch_size=size)
+        return total
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW, one cycle over the whole run (Smith and Topin 2018)."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.lr)
+        steps = max(int(self.trainer.estimated_stepping_batches), 2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps, pct_start=0.15)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what this is and how to build it, as plain data."""
+        assert isinstance(self.network, Described)
+        checkpoint["norface"] = {
+            "kind": "teacher",
+            "version": norface.__version__,
+            "network": describe(self.network),
+            "alignment": self.faces.alignment.describe(),
+            "subjects": list(self.faces.subjects),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another kind before its weights are tried."""
+        describe_checkpoint(checkpoint, where="--ckpt_path", kind="teacher")

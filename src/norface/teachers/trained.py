@@ -1,0 +1,84 @@
+"""Teachers trained by norface itself (stage 0), frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from norface.checkpoints import read_checkpoint
+from norface.errors import CheckpointError
+from norface.specs import build
+from norface.teachers.base import ExpressionReading, ExpressionTeacher, IdentityTeacher
+from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork
+
+
+def _load_network(checkpoint: str, kind: type[EmbeddingNetwork] | type[ExpressionNetwork]) -> tuple[object, int]:
+    path = Path(checkpoint)
+    state, about = read_checkpoint(path, kind="teacher")
+    network = build(about["network"], where=str(path))
+    if not isinstance(network, kind):
+        raise CheckpointError(
+            expected=f"a teacher of class {kind.__name__}",
+            found=type(network).__name__,
+            where=str(path),
+            action="Identity and expression teachers are different checkpoints: check which one the configuration names.",
+        )
+    prefix = "network."
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    return network, int(about["alignment"]["size"])
+
+
+def resize(image: Tensor, size: int) -> Tensor:
+    """Images ``(B, 3, H, W)`` to ``(B, 3, size, size)``, differentiable; unchanged where the size fits."""
+    if image.shape[-1] == size:
+        return image
+    return F.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+class TrainedIdentity(IdentityTeacher):
+    """Identity teacher from a stage-0 checkpoint (`norface fit --config configs/teacher/identity.yaml`).
+
+    Args:
+        checkpoint: Path of the checkpoint.
+
+    Raises:
+        CheckpointError: Missing, damaged, or not an identity teacher.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        super().__init__()
+        network, self.image_size = _load_network(checkpoint, EmbeddingNetwork)
+        assert isinstance(network, EmbeddingNetwork)
+        self.network = network
+        self.freeze()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, D)``."""
+        embedding: Tensor = self.network(resize(image, self.image_size))
+        return embedding
+
+
+class TrainedExpression(ExpressionTeacher):
+    """Expression teacher from a stage-0 checkpoint (`norface fit --config configs/teacher/expression.yaml`).
+
+    Args:
+        checkpoint: Path of the checkpoint.
+
+    Raises:
+        CheckpointError: Missing, damaged, or not an expression teacher.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        super().__init__()
+        network, self.image_size = _load_network(checkpoint, ExpressionNetwork)
+        assert isinstance(network, ExpressionNetwork)
+        self.network = network
+        self.names = tuple(f"AU{au:02d}" for au in network.aus)
+        self.freeze()
+
+    def forward(self, image: Tensor) -> ExpressionReading:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to an `ExpressionReading`."""
+        reading, _ = self.network(resize(image, self.image_size))
+        return ExpressionReading(*reading)

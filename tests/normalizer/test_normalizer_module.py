@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from toy_world import SIZE, ColourTeacher, ToyFaces, pairs
+
+from norface.errors import CheckpointError, ConfigError, TrainingError
+from norface.normalizer import LossWeights, NormalizerTask, PatchDiscriminator, PreviewGrid, TrainedNormalizer
+
+Make = Callable[..., NormalizerTask]
+Fit = Callable[..., lightning.Trainer]
+
+
+def snapshot(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+class Watch(lightning.Callback):
+    """Notes which network each optimiser step moved, and whose gradients it filled."""
+
+    def __init__(self) -> None:
+        self.moved: list[tuple[bool, bool]] = []
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, NormalizerTask)
+        task, step = pl_module, pl_module._step
+
+        def watched(*args: Any) -> None:
+            g, d = snapshot(task.generator), snapshot(task.discriminator)
+            step(*args)
+            self.moved.append((not same(g, snapshot(task.generator)), not same(d, snapshot(task.discriminator))))
+
+        task._step = watched  # type: ignore[method-assign]
+
+
+def test_each_step_moves_only_its_own_network(make_task: Make, fit: Fit) -> None:
+    watch = Watch()
+    fit(make_task(), callbacks=[watch])
+    assert watch.moved[0::2] == [(False, True)] * (len(watch.moved) // 2)  # discriminator first
+    assert watch.moved[1::2] == [(True, False)] * (len(watch.moved) // 2)
+
+
+def test_discriminator_waits_for_its_start(make_task: Make, fit: Fit) -> None:
+    task = make_task(adversarial_start=2.0)
+    before = snapshot(task.discriminator)
+    fit(task)
+    assert same(before, snapshot(task.discriminator))
+
+
+def test_teachers_stay_bitwise_the_same_and_out_of_the_checkpoint(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    task = make_task()
+    teachers = [t for t in task.teachers.values() if t is not None]
+    before = [snapshot(t) for t in teachers]
+    trainer = fit(task)
+    assert all(same(b, snapshot(t)) for b, t in zip(before, teachers, strict=True))
+    assert not any(module.training for t in teachers for module in t.modules())
+    trainer.save_checkpoint(tmp_path / "n.ckpt")
+    state = torch.load(tmp_path / "n.ckpt", weights_only=True)["state_dict"]
+    assert not [key for key in state if "teacher" in key or "scale" in key]
+
+
+def test_every_part_of_the_generator_gets_gradient(make_task: Make, fit: Fit) -> None:
+    task = make_task()
+    before = {name: p.detach().clone() for name, p in task.generator.named_parameters()}
+    fit(task, max_epochs=2)
+    assert [name for name, p in task.generator.named_parameters() if torch.equal(p, before[name])] == []
+
+
+def test_one_batch_can_be_overfitted(make_task: Make, fit: Fit) -> None:
+    weights = LossWeights(adversarial=0.0, identity=0.0, expression=0.0, supervision=0.0)
+    task = make_task(weights=weights, lr=1e-2, ema_decay=0.9)
+    fit(task, ToyFaces(count=8), max_epochs=250)
+    batch = pairs(8)
+    output = task.average(batch["original"], batch["target"])
+    error = (output - batch["truth"]).square().mean()
+    constant = (batch["target"] - batch["truth"]).square().mean()
+    assert error < 0.3 * constant
+
+
+def test_adversarial_loss_is_no_no_op(make_task: Make, fit: Fit) -> None:
+    with_it, without = make_task(), make_task(weights=LossWeights(adversarial=0.0))
+    fit(with_it)
+    fit(without)
+    assert not same(snapshot(with_it.generator), snapshot(without.generator))
+
+
+@pytest.mark.parametrize("name", ["adversarial", "identity", "expression", "reconstruction", "paired", "supervision"])
+def test_weight_zero_is_not_computed(name: str, make_task: Make, fit: Fit) -> None:
+    on, off = make_task(), make_task(weights=LossWeights(**{name: 0.0}))
+    assert f"normalizer/{name}" in fit(on).logged_metrics
+    assert f"normalizer/{name}" not in fit(off).logged_metrics
+
+
+def test_missing_teacher_is_named() -> None:
+    from toy_world import make_generator
+
+    task = NormalizerTask(make_generator(), PatchDiscriminator(widths=(8,)), identity_teacher=ColourTeacher())
+    trainer = lightning.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_progress_bar=False)
+    with pytest.raises(ConfigError, match="expression_teacher"):
+        trainer.fit(task, datamodule=ToyFaces())
+
+
+def test_resumed_run_equals_an_uninterrupted_one(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    whole = make_task()
+    fit(whole, max_epochs=3)
+
+    class Stop(lightning.Callback):
+        def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+            if trainer.current_epoch == 0:
+                trainer.save_checkpoint(tmp_path / "half.ckpt")
+
+    fit(make_task(), max_epochs=3, callbacks=[Stop()])
+    resumed = make_task()
+    fit(resumed, max_epochs=3, ckpt=str(tmp_path / "half.ckpt"))
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[key]), key
+
+
+def test_loss_that_is_not_finite_stops_and_names_the_term(make_task: Make, fit: Fit) -> None:
+    data = ToyFaces()
+    data.target = torch.full((3, SIZE, SIZE), 0.0)
+    task = make_task()
+    torch.nn.init.constant_(task.generator.decoder.to_rgb.bias, float("nan"))
+    with pytest.raises(TrainingError, match="= nan"):
+        fit(task, data)
+
+
+def test_checkpoint_opens_as_a_normalizer_with_averaged_weights(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    task = make_task()
+    fit(task).save_checkpoint(tmp_path / "n.ckpt")
+    normalizer = TrainedNormalizer(str(tmp_path / "n.ckpt"), identity_teacher=ColourTeacher()).load()
+    original = pairs(4)["original"]
+    out = normalizer.normalize(original)
+    assert torch.allclose(out.image, task.average(original, task.target).clamp(-1, 1), atol=1e-6)
+    assert normalizer.subjects == ("ada", "bob")
+    assert normalizer.alignment == ToyFaces.alignment
+    assert out.identity_to_target.shape == (4,)
+    assert out.expression_distance.isnan().all()  # no expression teacher was given
+    again = TrainedNormalizer(str(tmp_path / "n.ckpt")).load()
+    assert again.fingerprint == normalizer.fingerprint
+
+
+def test_fingerprint_follows_the_weights(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    for name, epochs in (("a", 1), ("b", 2)):
+        task = make_task()
+        fit(task, max_epochs=epochs).save_checkpoint(tmp_path / name)
+    prints = {TrainedNormalizer(str(tmp_path / name)).load().fingerprint for name in ("a", "b")}
+    assert len(prints) == 2
+
+
+def test_other_checkpoints_are_refused(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "norface": {"kind": "teacher"}}, tmp_path / "teacher.ckpt")
+    with pytest.raises(CheckpointError, match="expected a normalizer checkpoint, found a teacher checkpoint"):
+        TrainedNormalizer(str(tmp_path / "teacher.ckpt")).load()
+    (tmp_path / "broken.ckpt").write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(CheckpointError, match="readable checkpoint"):
+        TrainedNormalizer(str(tmp_path / "broken.ckpt")).load()
+    with pytest.raises(CheckpointError, match="no such file"):
+        TrainedNormalizer(str(tmp_path / "missing.ckpt")).load()
+
+
+def test_previews_are_drawn_before_the_first_and_after_the_last_epoch(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    fit(make_task(), max_epochs=3, callbacks=[PreviewGrid(faces=4, every_n_epochs=2)])
+    assert sorted(p.name for p in (tmp_path / "previews").iterdir()) == ["epoch-000.png", "epoch-002.png", "epoch-003.png"]
+
+
+def test_validation_reports_what_survives(make_task: Make, fit: Fit) -> None:
+    metrics = fit(make_task()).logged_metrics
+    assert {"val/expression_r2", "val/identity_to_target", "val/expression_distance"} <= metrics.keys()

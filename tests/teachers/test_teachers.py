@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from norface.backbones import ConvEncoder
+from norface.errors import CheckpointError, TrainingError
+from norface.imaging.alignment import Alignment
+from norface.teachers import ExpressionTask, IdentityTask, TrainedExpression, TrainedIdentity
+from norface.teachers.expression import masked_intensity_loss
+from norface.teachers.identity import nearest_neighbour_accuracy
+from norface.teachers.margin import AngularMargin
+
+SIZE, PEOPLE = 16, 4
+
+
+def faces(count: int, seed: int) -> list[dict[str, Any]]:
+    """Identity is a colour, expression the brightness of the lower half."""
+    generator = torch.Generator().manual_seed(seed)
+    colours = torch.rand(PEOPLE, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    out = []
+    for index in range(count):
+        subject, strength = index % PEOPLE, float(torch.rand((), generator=generator))
+        image = colours[subject].view(3, 1, 1).expand(3, SIZE, SIZE).clone()
+        image[:, SIZE // 2 :] += strength - 0.5
+        out.append(
+            {
+                "face_id": str(index),
+                "subject": torch.tensor(subject),
+                "original": image + 0.02 * torch.randn(image.shape, generator=generator),
+                "emotion": torch.tensor(int(strength > 0.5)),
+                "au_intensity": torch.tensor([5 * strength, math.nan]),
+            }
+        )
+    return out
+
+
+class Faces(lightning.LightningDataModule):
+    emotions: tuple[str, ...] = ("neutral", "happy")
+    aus: tuple[int, ...] = (12, 25)
+    subjects = tuple("abcd")
+    alignment = Alignment(SIZE)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(faces(64, 0), batch_size=16, generator=torch.Generator())  # type: ignore[arg-type]
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(faces(32, 5), batch_size=16, generator=torch.Generator())  # type: ignore[arg-type]
+
+
+def trainer(path: Path, epochs: int) -> lightning.Trainer:
+    return lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=path,
+    )
+
+
+def encoder() -> ConvEncoder:
+    torch.manual_seed(0)
+    return ConvEncoder(widths=(8, 16))
+
+
+def test_margin_loss_matches_a_loop() -> None:
+    torch.manual_seed(0)
+    loss = AngularMargin(dim=3, subjects=4, scale=8.0, margin=0.3)
+    z = torch.nn.functional.normalize(torch.randn(5, 3), dim=1)
+    who = torch.tensor([0, 1, 2, 3, 1])
+    centres = torch.nn.functional.normalize(loss.centres.detach(), dim=1)
+    wanted = 0.0
+    for i in range(5):
+        cosines = [float(z[i] @ centres[j]) for j in range(4)]
+        angle = math.acos(cosines[who[i]])
+        cosines[who[i]] = math.cos(angle + 0.3) if angle + 0.3 < math.pi else cosines[who[i]] - 1
+        exps = [math.exp(8 * c) for c in cosines]
+        wanted -= math.log(exps[who[i]] / sum(exps)) / 5
+    assert float(loss(z, who).detach()) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_margin_makes_it_harder() -> None:
+    z, who = torch.eye(3), torch.arange(3)
+    easy, hard = AngularMargin(dim=3, subjects=3, margin=0.0), AngularMargin(dim=3, subjects=3, margin=0.4)
+    hard.load_state_dict(easy.state_dict())
+    assert hard(z, who) > easy(z, who)
+
+
+def test_nearest_neighbour_leaves_the_face_itself_out() -> None:
+    embedding = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [1, 0.1], [0, 1], [1, 0.2]]), dim=1)
+    assert nearest_neighbour_accuracy(embedding, torch.tensor([0, 0, 1, 1])) == 0.5
+
+
+def test_intensity_loss_masks_unknown_labels() -> None:
+    outputs = torch.tensor([[0.5, 0.9], [1.0, 0.1]], requires_grad=True)
+    loss = masked_intensity_loss(outputs, torch.tensor([[5.0, math.nan], [2.5, math.nan]]))
+    assert float(loss.detach()) == pytest.approx(0.25)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert outputs.grad is not None
+    assert (outputs.grad[:, 1] == 0).all()
+
+
+def test_identity_teacher_learns_freezes_and_loads(tmp_path: Path) -> None:
+    task = IdentityTask(encoder(), dim=8, lr=1e-2)
+    run = trainer(tmp_path, 14)
+    run.fit(task, datamodule=Faces())
+    assert run.logged_metrics["val/nearest_neighbour"] > 0.9
+    run.save_checkpoint(tmp_path / "identity.ckpt")
+    teacher = TrainedIdentity(str(tmp_path / "identity.ckpt"))
+    image = torch.rand(2, 3, SIZE, SIZE, requires_grad=True)
+    embedding = teacher.train()(image)
+    assert torch.allclose(embedding.norm(dim=1), torch.ones(2), atol=1e-5)
+    assert not any(module.training for module in teacher.modules())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    assert torch.autograd.grad(embedding[:, 0].sum(), image)[0].abs().sum() > 0  # gradients flow to the image
+    assert teacher(torch.rand(1, 3, 24, 24)).shape == (1, 8)  # other sizes are resized
+
+
+def test_expression_teacher_learns_and_loads(tmp_path: Path) -> None:
+    task = ExpressionTask(encoder(), dim=8, lr=1e-2)
+    run = trainer(tmp_path, 10)
+    run.fit(task, datamodule=Faces())
+    assert run.logged_metrics["val/au_r2"] > 0.6
+    assert run.logged_metrics["val/emotion_accuracy"] > 0.85
+    run.save_checkpoint(tmp_path / "expression.ckpt")
+    teacher = TrainedExpression(str(tmp_path / "expression.ckpt"))
+    reading = teacher(torch.rand(2, 3, SIZE, SIZE))
+    assert teacher.names == ("AU12", "AU25")
+    assert reading.outputs.shape == (2, 2)
+    with pytest.raises(CheckpointError, match="EmbeddingNetwork"):
+        TrainedIdentity(str(tmp_path / "expression.ckpt"))
+
+
+def test_expression_needs_labels(tmp_path: Path) -> None:
+    data = Faces()
+    data.emotions, data.aus = (), ()
+    with pytest.raises(TrainingError, match="neither"):
+        trainer(tmp_path, 1).fit(ExpressionTask(encoder()), datamodule=data)
+
+
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    def task() -> IdentityTask:
+        return IdentityTask(encoder(), dim=8, dropout=0.5)
+
+    class Save(lightning.Callback):
+        def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+            if trainer.current_epoch == 0:
+                trainer.save_checkpoint(tmp_path / "half.ckpt")
+
+    whole, run = task(), trainer(tmp_path, 2)
+    run.callbacks.append(Save())  # type: ignore[attr-defined]
+    torch.manual_seed(7)
+    run.fit(whole, datamodule=Faces())
+    resumed = task()
+    torch.manual_seed(99)
+    trainer(tmp_path, 2).fit(resumed, datamodule=Faces(), ckpt_path=str(tmp_path / "half.ckpt"), weights_only=True)
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[key]), key
