@@ -1,0 +1,129 @@
+"""What a classifier's checkpoint holds, checks when one is opened, and weights taken from a normalizer's checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from norface.checkpoints import describe_checkpoint, read_checkpoint
+from norface.classifier.network import ExpressionClassifier
+from norface.errors import AlignmentError, CheckpointError
+
+Header = dict[str, Any]
+"""The plain dict ``checkpoint["norface"]``."""
+
+ENCODER_PREFIX = "generator.encoder."
+"""Where a normalizer's checkpoint keeps its encoder."""
+
+
+def classifier_header(checkpoint: Mapping[str, Any], *, where: str, task: str | None = None) -> Header:
+    """Header of a classifier's checkpoint, of this task if one is given.
+
+    Raises:
+        CheckpointError: It is no classifier, of another task, or incomplete.
+    """
+    content = describe_checkpoint(checkpoint, where=where, kind="classifier")
+    missing = {"task", "emotions", "aus", "network", "alignment", "subjects"} - content.keys()
+    if missing:
+        raise CheckpointError(
+            expected="a complete description of the classifier",
+            found=f"none of {', '.join(sorted(missing))}",
+            where=where,
+            action="Use a checkpoint of this version of norface.",
+        )
+    if task is not None and content["task"] != task:
+        raise CheckpointError(
+            expected=f"a classifier for task {task}",
+            found=f"one for task {content['task']}",
+            where=where,
+            action=f"Test it with task {content['task']}, or give a checkpoint of task {task}.",
+        )
+    return content
+
+
+def check_alignment(content: Header, alignment: Mapping[str, object], *, where: str) -> None:
+    """Check that faces are cropped as the classifier was trained.
+
+    Raises:
+        AlignmentError: They are not.
+    """
+    if content["alignment"] != dict(alignment):
+        raise AlignmentError(
+            expected=f"faces aligned as the classifier was trained: {content['alignment']}",
+            found=str(dict(alignment)),
+            where=where,
+            action="Give the data module the classifier's image_size and margin.",
+        )
+
+
+def check_same(content: Header, own: Header, label_names: Callable[[Header], tuple[str, ...]], *, where: str) -> None:
+    """Check that a classifier was trained for the crops, labels and network of this run.
+
+    Raises:
+        AlignmentError: For other crops.
+        CheckpointError: For other labels or another network.
+    """
+    check_alignment(content, own["alignment"], where=where)
+    for what, theirs, ours in (
+        ("labels", label_names(content), label_names(own)),
+        ("network", content["network"], own["network"]),
+    ):
+        if theirs != ours:
+            raise CheckpointError(
+                expected=f"a classifier with {what} {ours}",
+                found=f"one with {theirs}",
+                where=where,
+                action="Use the configuration and the labels that the checkpoint was trained with.",
+            )
+
+
+def labels_of(content: Header) -> tuple[str, ...]:
+    """Names of the network's outputs: emotions, or action units as ``AU01``."""
+    if content["task"] == "fer":
+        return tuple(str(name) for name in content["emotions"])
+    return tuple(au_label(int(au)) for au in content["aus"])
+
+
+def au_label(au: int) -> str:
+    """``AU01`` for 1."""
+    return f"AU{au:02d}"
+
+
+def load_network(network: ExpressionClassifier, weights: Mapping[str, Tensor], *, where: str) -> None:
+    """Fill a network from a classifier checkpoint's ``state_dict``; strict.
+
+    Raises:
+        CheckpointError: Names or shapes do not fit.
+    """
+    own = {key.removeprefix("network."): value for key, value in weights.items() if key.startswith("network.")}
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        raise _mismatch("the classifier's weights", error, where) from error
+
+
+def load_encoder(network: ExpressionClassifier, path: str) -> None:
+    """Start the classifier's encoders from a normalizer's encoder; strict.
+
+    Raises:
+        CheckpointError: The file is no normalizer's checkpoint, or its encoder is of another size.
+    """
+    state, _ = read_checkpoint(Path(path), kind="normalizer")
+    weights = {k.removeprefix(ENCODER_PREFIX): v for k, v in state.items() if k.startswith(ENCODER_PREFIX)}
+    try:
+        network.streams.load_encoder(weights)
+    except RuntimeError as error:
+        raise _mismatch("an encoder like the classifier's backbone", error, path) from error
+
+
+def _mismatch(expected: str, error: RuntimeError, where: str) -> CheckpointError:
+    lines = str(error).splitlines()
+    return CheckpointError(
+        expected=expected,
+        found=" ".join(line.strip() for line in lines[1:2])[:300] or str(error)[:300],
+        where=where,
+        action="Give the backbone the widths and blocks that the checkpoint was trained with.",
+    )

@@ -1,0 +1,47 @@
+"""What a classifier asks of its data, and what it hands back: plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Protocol, TypedDict
+
+from torch import Tensor
+
+from norface.imaging.alignment import Alignment
+
+
+class LabelledFaces(Protocol):
+    """What a classifier asks of its data module, after its `setup`."""
+
+    emotions: tuple[str, ...]
+    aus: tuple[int, ...]
+    alignment: Alignment
+    subjects: tuple[str, ...]
+
+    def class_counts(self) -> tuple[int, ...]:
+        """Training faces of each emotion."""
+
+    def occurrence_rates(self) -> tuple[float, ...]:
+        """Share of training faces that show each action unit, NaN = unknown."""
+
+
+class Prediction(TypedDict):
+    """What predicting a batch returns."""
+
+    face_id: list[str]
+    probabilities: Tensor
+    """``(B, L)``: probabilities of emotions or action units; for the intensity task, intensities 0..5."""
+
+
+def plain(value: object) -> object:
+    """Tensors to lists and numbers, NaN to None, so that JSON can hold it."""
+    if isinstance(value, Tensor):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,342 @@
+"""How a classifier is trained and tested: what the three tasks share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+import norface
+from norface.backbones.conv import ConvEncoder
+from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header, load_encoder
+from norface.classifier.contract import LabelledFaces, Prediction, plain
+from norface.classifier.inference import ACTIVATIONS, build_classifier
+from norface.classifier.metrics import Scores
+from norface.classifier.network import Classified, ExpressionClassifier
+from norface.classifier.schedule import adamw, warmup_cosine
+from norface.classifier.streams import Streams
+from norface.classifier.usage import ExpertUse, TestedFaces
+from norface.errors import CheckpointError, ConfigError, TrainingError
+from norface.samples import FaceSample
+from norface.specs import build, describe
+
+
+class ClassifierTask(L.LightningModule, ABC):
+    """Trains and tests an `ExpressionClassifier`; subclasses add labels, loss and scores of one task.
+
+    The number of outputs comes from the data module, or from the checkpoint. AdamW without decay on biases and norms,
+    linear warm-up, then cosine to zero, per step. Dropout and routing noise are drawn from (`seed`, epoch, batch),
+    so a resumed run equals an uninterrupted one.
+
+    After a test, `test_results` holds everything that was measured as plain data (None = not available).
+
+    Args:
+        backbone: Image encoder; None = the small preset for faces of 64 px.
+        streams: Which images to read: both, or one alone as an ablation.
+        shared_backbone: Whether one encoder reads both streams.
+        features: Length of feature vectors and of labels' representations.
+        hidden: Hidden units of one expert.
+        grid: Cells per side of the pooled embedding grid.
+        experts: Experts of either mixture.
+        top_k: Experts that one gate chooses.
+        dropout: Of pooled embeddings and of the experts' hidden units.
+        balance_weight: Weight of the experts' importance and load balance.
+        lr: Highest learning rate.
+        weight_decay: Of AdamW.
+        warmup: Share of all steps with a rising learning rate.
+        encoder_weights: Normalizer checkpoint whose encoder the backbone starts from.
+        seed: Of dropout and routing noise.
+    """
+
+    task: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        backbone: ConvEncoder | None = None,
+        streams: Streams = "both",
+        shared_backbone: bool = True,
+        features: int = 128,
+        hidden: int = 128,
+        grid: int = 4,
+        experts: int = 4,
+        top_k: int = 2,
+        dropout: float = 0.2,
+        balance_weight: float = 0.001,
+        lr: float = 2e-3,
+        weight_decay: float = 0.05,
+        warmup: float = 0.1,
+        encoder_weights: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not 1 <= top_k <= experts:
+            raise ConfigError(
+                expected=f"a number from 1 to {experts}, the number of experts",
+                found=str(top_k),
+                where="model.init_args.top_k",
+                action="Choose fewer experts per gate, or more experts.",
+            )
+        self.parts: dict[str, Any] = {
+            "streams": streams,
+            "shared_backbone": shared_backbone,
+            "features": features,
+            "hidden": hidden,
+            "grid": grid,
+            "experts": experts,
+            "top_k": top_k,
+            "dropout": dropout,
+        }
+        # As a description: a module here would appear a second time in the checkpoint.
+        self.backbone = describe(backbone if backbone is not None else ConvEncoder())
+        self.streams, self.experts = streams, experts
+        self.balance_weight, self.lr, self.weight_decay, self.warmup = balance_weight, lr, weight_decay, warmup
+        self.encoder_weights, self.seed = encoder_weights, seed
+        self.network: ExpressionClassifier | None = None
+        self.header: Header | None = None
+        self.test_results: dict[str, Any] = {}
+        self._known: int | None = None  # known training labels of this epoch, None before its first batch
+        self._fresh = False
+
+    # What a task is ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def label_names(self, header: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the outputs, from a header's ``emotions`` and ``aus``."""
+
+    @abstractmethod
+    def make_loss(self, faces: LabelledFaces) -> nn.Module:
+        """Loss of ``(logits, labels)``."""
+
+    @abstractmethod
+    def make_scores(self) -> Metric:
+        """Metric of ``(what ACTIVATIONS makes of the logits, labels)`` that computes `Scores`."""
+
+    @abstractmethod
+    def labels(self, batch: FaceSample) -> Tensor:
+        """The task's labels of a batch."""
+
+    @abstractmethod
+    def known(self, labels: Tensor) -> Tensor:
+        """Which labels are known, bool."""
+
+    @abstractmethod
+    def presence(self, labels: Tensor) -> Tensor:
+        """How much each face shows each label, ``(B, L)`` >= 0; 0 where unknown."""
+
+    @abstractmethod
+    def summary(self, scores: Scores) -> dict[str, float]:
+        """Scalars to log, among them ``score``: the task's figure of merit, higher is better."""
+
+    @abstractmethod
+    def results(self, scores: Scores) -> dict[str, Any]:
+        """Everything to report of a test, the constant predictor's scores included; tensors are made plain later."""
+
+    # Setup and checkpoints --------------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Build network, loss and scores for the data module's labels."""
+        if stage == "predict":
+            return  # labels come from the checkpoint: the faces may have none
+        faces: LabelledFaces = self.trainer.datamodule  # type: ignore[attr-defined]
+        header = self._describe(faces)
+        self.names = self.label_names(header)
+        if self.network is None or self.header is None:
+            network = ExpressionClassifier(self._backbone(), labels=len(self.names), **self.parts)
+            header["network"] = describe(network)
+            self.network, self.header, self._fresh = network, header, True
+        else:  # trained before, or loaded
+            same = {**header, "network": self.header["network"]}
+            check_same(self.header, same, self.label_names, where="data module")
+            if stage == "fit":
+                self.header["subjects"] = sorted({*self.header["subjects"], *header["subjects"]})
+        self.loss = self.make_loss(faces).to(self.device)
+        self.val_scores, self.test_scores = self.make_scores(), self.make_scores()
+        stream_names = self.network.streams.names
+        self.expert_use = ExpertUse(labels=len(self.names), streams=len(stream_names), experts=self.experts)
+        self.tested_faces = TestedFaces()
+
+    def _backbone(self) -> ConvEncoder:
+        backbone = build(self.backbone, where="model.init_args.backbone")
+        assert isinstance(backbone, ConvEncoder)  # it was described from one
+        return backbone
+
+    def _describe(self, faces: LabelledFaces) -> Header:
+        return {
+            "kind": "classifier",
+            "version": norface.__version__,
+            "alignment": faces.alignment.describe(),
+            "subjects": [str(subject) for subject in faces.subjects],
+            "task": self.task,
+            "emotions": list(faces.emotions),
+            "aus": [int(au) for au in faces.aus],
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the plain description that inference needs."""
+        checkpoint["norface"] = self.header
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another kind, task, labels or crops; build a network if there is none.
+
+        Raises:
+            CheckpointError: It is not a classifier for this task, these labels and this network.
+            AlignmentError: It was trained on other crops.
+        """
+        where = str(self.trainer.ckpt_path) if self._trainer is not None else "checkpoint"
+        content = classifier_header(checkpoint, where=where, task=self.task)
+        if self.network is None or self.header is None:
+            self.network = build_classifier(content, where=where)
+            self.names = self.label_names(content)
+        else:
+            check_same(content, self.header, self.label_names, where=where)
+        self.header, self._fresh = content, False
+
+    # Steps ------------------------------------------------------------------------------------------------------
+
+    def forward(self, original: Tensor, normalized: Tensor) -> Classified:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to the network's answer."""
+        assert self.network is not None, "setup or a checkpoint makes the network"
+        answer: Classified = self.network(original, normalized)
+        return answer
+
+    def on_fit_start(self) -> None:
+        """Start the encoder from the normalizer's, unless a checkpoint has filled the network already."""
+        if self._fresh and self.network is not None and self.encoder_weights is not None:
+            load_encoder(self.network, self.encoder_weights)
+        self._fresh = False
+
+    def on_predict_start(self) -> None:
+        """Refuse to predict without a network, or on other crops."""
+        if self.network is None or self.header is None:
+            raise CheckpointError(
+                expected="a trained classifier",
+                found="none",
+                where="ckpt_path",
+                action="Give the checkpoint of a trained classifier, --ckpt_path=... .",
+            )
+        faces: LabelledFaces = self.trainer.datamodule  # type: ignore[attr-defined]
+        check_alignment(self.header, faces.alignment.describe(), where="data module")
+
+    def on_train_epoch_start(self) -> None:
+        """Count this epoch's known labels from nothing."""
+        self._known = None
+
+    def on_train_epoch_end(self) -> None:
+        """Stop if there was nothing to learn from."""
+        if self._known == 0:
+            raise TrainingError(
+                expected=f"labels for task {self.task}",
+                found="a training split in which every one is unknown",
+                where="face table",
+                action="Give a table with these labels, or choose another task.",
+            )
+
+    def shared_step(self, batch: FaceSample, split: str) -> tuple[Classified, Tensor]:
+        """Answer and total loss of one batch; logs the loss.
+
+        Raises:
+            TrainingError: The loss is not finite.
+        """
+        answer = self(batch["original"], batch["normalized"])
+        labels = self.labels(batch)
+        loss = self.loss(answer.logits, labels)
+        size = len(labels)
+        if split == "train":
+            self._known = (self._known or 0) + int(self.known(labels).sum())
+            self.log("train/balance", answer.balance, on_step=False, on_epoch=True, batch_size=size)
+        self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True)
+        if not math.isfinite(float(loss.detach())):
+            raise TrainingError(
+                expected="a finite loss",
+                found=str(float(loss.detach())),
+                where=f"{split} step {self.global_step}",
+                action="Lower the learning rate, or clip gradients with trainer.gradient_clip_val.",
+            )
+        return answer, loss + self.balance_weight * answer.balance
+
+    def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:
+        """Total loss."""
+        # Not once per epoch: making the loader's iterator draws too, and a resumed run makes it at another moment.
+        epoch = self.seed * 100_003 + self.current_epoch
+        torch.manual_seed(((epoch * 1_000_003 + batch_idx) * 1_009 + self.global_rank) % 2**63)
+        if batch_idx == 0:
+            self._check_streams(batch)
+        return self.shared_step(batch, "train")[1]
+
+    def validation_step(self, batch: FaceSample, batch_idx: int) -> None:
+        """Accumulate scores."""
+        answer, _ = self.shared_step(batch, "val")
+        self.val_scores.update(ACTIVATIONS[self.task](answer.logits), self.labels(batch))
+
+    def test_step(self, batch: FaceSample, batch_idx: int) -> None:
+        """Accumulate scores, expert use and counts."""
+        if batch_idx == 0:
+            self._check_streams(batch)
+        answer, _ = self.shared_step(batch, "test")
+        labels = self.labels(batch)
+        self.test_scores.update(ACTIVATIONS[self.task](answer.logits), labels)
+        self.expert_use.update(answer.input_gates, answer.output_gates, self.presence(labels))
+        self.tested_faces.update(batch["subject"])
+
+    def predict_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
+        """Probabilities, or intensities, of every face."""
+        answer = self(batch["original"], batch["normalized"])
+        return {"face_id": list(batch["face_id"]), "probabilities": ACTIVATIONS[self.task](answer.logits)}
+
+    def _check_streams(self, batch: FaceSample) -> None:
+        if self.streams != "original" and torch.equal(batch["original"], batch["normalized"]):
+            raise ConfigError(
+                expected=f"normalized faces for streams: {self.streams}",
+                found="the originals in their place",
+                where="data.init_args.source",
+                action="Set the source of normalized faces to cache or truth, or streams to original.",
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the whole split."""
+        scores = self.val_scores.compute()
+        self.log_dict({f"val/{name}": value for name, value in self.summary(scores).items()}, prog_bar=True)
+        self.val_scores.reset()
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores and keep everything measured in `test_results`."""
+        assert self.network is not None, "a test has a network"
+        scores = self.test_scores.compute()
+        self.log_dict({f"test/{name}": value for name, value in self.summary(scores).items()})
+        use = self.expert_use.compute()
+        by_stream = dict(zip(self.network.streams.names, use["input_by_stream"], strict=True))
+        results: dict[str, Any] = {
+            "task": self.task,
+            "streams": self.streams,
+            "labels": list(self.names),
+            **self.results(scores),
+            "expert_use": {"input": use["input"], "input_by_stream": by_stream, "output": use["output"]},
+            **self.tested_faces.compute(),
+        }
+        self.test_results = {name: plain(value) for name, value in results.items()}
+        for metric in (self.test_scores, self.expert_use, self.tested_faces):
+            metric.reset()
+
+    # Optimisation -----------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with warm-up and cosine, stepped with every batch."""
+        total = self.trainer.estimated_stepping_batches
+        if not math.isfinite(total):
+            raise ConfigError(
+                expected="a finite number of epochs or steps",
+                found="endless training",
+                where="trainer.max_epochs",
+                action="Set it: the learning rate falls to zero at the end.",
+            )
+        optimizer = adamw(self, lr=self.lr, weight_decay=self.weight_decay)
+        schedule = warmup_cosine(optimizer, total=int(total), warmup=self.warmup)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

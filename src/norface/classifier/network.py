@@ -1,0 +1,93 @@
+"""The expression classifier: two streams, input experts, output experts with one gate per label, linear heads."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from norface.backbones.conv import ConvEncoder
+from norface.classifier.experts import MixtureOfExperts, MultiGateExperts
+from norface.classifier.streams import FaceStreams, Streams
+from norface.specs import Described
+
+
+class Classified(NamedTuple):
+    """What the classifier says of a batch.
+
+    Attributes:
+        logits: ``(B, L)``, one per label.
+        input_gates: ``(B, S, m)``, which experts read which stream.
+        output_gates: ``(B, L, m)``, which experts serve which label.
+        balance: Scalar balance loss of both mixtures.
+    """
+
+    logits: Tensor
+    input_gates: Tensor
+    output_gates: Tensor
+    balance: Tensor
+
+
+class ExpressionClassifier(nn.Module, Described):
+    """Mixture-of-experts classifier of original and normalized face (structure after Norface, Liu et al. 2024).
+
+    The paper's abstract names experts on the input and on the output side; their inner structure is this project's own
+    reading. Input experts: each stream's feature vector is routed by itself, with a residual path, so a face may use
+    some experts for its original and others for its normalized image. Output experts: MMoE over both streams together.
+
+    Args:
+        backbone: Image encoder.
+        labels: L, number of emotions or action units.
+        streams: Both, or one alone for ablations.
+        shared_backbone: Whether one encoder reads both streams.
+        features: Length of feature vectors and of labels' representations.
+        hidden: Hidden units of one expert.
+        grid: Cells per side of the pooled embedding grid.
+        experts: m, of either mixture.
+        top_k: k, of either mixture.
+        dropout: Of pooled embeddings and of the experts' hidden units.
+    """
+
+    def __init__(
+        self,
+        backbone: ConvEncoder,
+        *,
+        labels: int,
+        streams: Streams = "both",
+        shared_backbone: bool = True,
+        features: int = 128,
+        hidden: int = 128,
+        grid: int = 4,
+        experts: int = 4,
+        top_k: int = 2,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.streams = FaceStreams(
+            backbone, streams=streams, features=features, grid=grid, shared_backbone=shared_backbone, dropout=dropout
+        )
+        self.input_experts = MixtureOfExperts(features, hidden, features, experts=experts, top_k=top_k, dropout=dropout)
+        joint = len(self.streams.names) * features
+        self.norm = nn.LayerNorm(joint)
+        self.output_experts = MultiGateExperts(
+            joint, hidden, features, labels=labels, experts=experts, top_k=top_k, dropout=dropout
+        )
+        self.head_weight = nn.Parameter(torch.randn(labels, features) / math.sqrt(features))
+        self.head_bias = nn.Parameter(torch.zeros(labels))
+
+    def forward(self, original: Tensor, normalized: Tensor) -> Classified:
+        """Two images ``(B, 3, H, W)`` in [-1, 1] to logits; a stream that is not used is not looked at."""
+        features: Tensor = self.streams(original, normalized)  # (B, S, features)
+        batch, count, _ = features.shape
+        refined, by_input = self.input_experts(features.flatten(0, 1))  # routes B * S vectors
+        features = features + refined.unflatten(0, (batch, count))
+        represented, by_output = self.output_experts(self.norm(features.flatten(1)))  # (B, L, features)
+        logits = torch.einsum("blf,lf->bl", represented, self.head_weight) + self.head_bias
+        return Classified(
+            logits=logits,
+            input_gates=by_input.gates[:, 0].unflatten(0, (batch, count)),
+            output_gates=by_output.gates,
+            balance=by_input.balance_loss() + by_output.balance_loss(),
+        )

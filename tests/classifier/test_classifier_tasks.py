@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, TypedDict
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from norface.backbones import ConvEncoder
+from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
+from norface.classifier.module import ClassifierTask
+from norface.classifier.streams import Streams
+from norface.errors import AlignmentError, CheckpointError, ConfigError, TrainingError
+from norface.imaging.alignment import Alignment
+from norface.samples import FaceSample
+
+NAN = math.nan
+TASKS: list[type[ClassifierTask]] = [EmotionTask, ActionUnitTask, IntensityTask]
+
+
+class Sizes(TypedDict):
+    features: int
+    hidden: int
+    grid: int
+    lr: float
+
+
+SIZES: Sizes = {"features": 16, "hidden": 16, "grid": 2, "lr": 0.01}
+
+
+class BrightCorners(L.LightningDataModule):
+    """16 px faces whose corners tell the labels, in the original and in the normalized image."""
+
+    def __init__(self, *, faces: int = 24, normalized: bool = True, size: int = 16, unknown: str = "") -> None:
+        super().__init__()
+        self.emotions: tuple[str, ...] = ("neutral", "happy", "sad")
+        self.aus: tuple[int, ...] = (1, 4, 12)
+        self.alignment = Alignment(size=size)
+        self.subjects = ("a", "b")
+        self.samples = [self.sample(index, normalized, unknown) for index in range(faces)]
+
+    def sample(self, index: int, normalized: bool, unknown: str) -> FaceSample:
+        generator = torch.Generator().manual_seed(index)
+        emotion = index % 3
+        intensity = torch.zeros(3)
+        intensity[emotion] = 1.0 + index % 5
+        image = torch.rand(3, 16, 16, generator=generator) * 0.2 - 0.1
+        for au, (row, column) in enumerate(((0, 0), (0, 8), (8, 0))):
+            image[:, row : row + 8, column : column + 8] += 0.15 * intensity[au]
+        missing = torch.full((3,), NAN)
+        return {
+            "face_id": f"face{index}",
+            "subject": torch.tensor(index % 2),
+            "original": image,
+            "normalized": image.flip(-1) if normalized else image,
+            "emotion": torch.tensor(-1 if unknown == "emotion" else emotion),
+            "au": missing if unknown == "au" else (intensity >= 2).float(),
+            "au_intensity": missing if unknown == "au_intensity" else intensity,
+        }
+
+    def class_counts(self) -> tuple[int, ...]:
+        counts = [sum(int(s["emotion"]) == c for s in self.samples) for c in range(len(self.emotions))]
+        return tuple(counts)
+
+    def occurrence_rates(self) -> tuple[float, ...]:
+        return tuple(torch.stack([s["au"] for s in self.samples]).nanmean(0).tolist())
+
+    def loader(self) -> DataLoader[FaceSample]:
+        return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]
+
+    train_dataloader = val_dataloader = test_dataloader = predict_dataloader = loader
+
+
+def make_trainer(folder: Path, *, epochs: int = 1, callbacks: list[L.Callback] | None = None) -> L.Trainer:
+    return L.Trainer(
+        default_root_dir=folder,
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        callbacks=callbacks,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        gradient_clip_val=1.0,
+        num_sanity_val_steps=0,
+    )
+
+
+def make(task: type[ClassifierTask] = EmotionTask, **options: Any) -> ClassifierTask:
+    torch.manual_seed(0)
+    return task(backbone=ConvEncoder(widths=(8, 16)), **{**SIZES, **options})
+
+
+def fitted(folder: Path, task: type[ClassifierTask] = EmotionTask, **options: Any) -> Path:
+    trainer = make_trainer(folder)
+    trainer.fit(make(task, **options), datamodule=BrightCorners())
+    trainer.save_checkpoint(folder / "classifier.ckpt")
+    return folder / "classifier.ckpt"
+
+
+def is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+@pytest.mark.parametrize(
+    ("task", "score", "better"),
+    [(EmotionTask, "accuracy", 0.95), (ActionUnitTask, "f1", 0.9), (IntensityTask, "icc", 0.8)],
+)
+def test_a_few_faces_are_learned_by_heart(
+    tmp_path: Path, task: type[ClassifierTask], score: str, better: float
+) -> None:
+    trainer, module, data = make_trainer(tmp_path, epochs=12), make(task, dropout=0.0), BrightCorners()
+    trainer.fit(module, datamodule=data)
+    assert float(trainer.callback_metrics["val/score"]) == pytest.approx(
+        float(trainer.callback_metrics[f"val/{score}"])
+    )
+    trainer.test(module, datamodule=data, verbose=False)
+    results = module.test_results
+    assert results[score] > better, results
+    assert float(trainer.callback_metrics[f"test/{score}"]) == pytest.approx(results[score])
+    assert results["task"] == task.task and results["streams"] == "both"
+    assert results["n_faces"] == 24 and results["n_subjects"] == 2
+    assert is_plain(results) and json.loads(json.dumps(results, allow_nan=False)) == results
+    use = results["expert_use"]
+    assert set(use["input_by_stream"]) == {"original", "normalized"}
+    for row in [*use["input"], *use["output"], *use["input_by_stream"].values()]:
+        assert len(row) == 4 and sum(row) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_emotion_results_name_the_constant_predictor(tmp_path: Path) -> None:
+    module, data = make(), BrightCorners(faces=23)  # one face less of the last emotion
+    make_trainer(tmp_path).fit(module, datamodule=data)
+    make_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    results = module.test_results
+    assert results["classes"] == ["neutral", "happy", "sad"] and results["support"] == [8, 8, 7]
+    assert results["constant"]["label"] == "neutral"
+    assert results["constant"]["accuracy"] == pytest.approx(8 / 23)
+    assert results["constant"]["mean_class_accuracy"] == pytest.approx(1 / 3)
+    assert sum(map(sum, results["confusion"])) == 23
+
+
+@pytest.mark.parametrize("streams", ["original", "normalized"])
+def test_one_stream_alone_trains(tmp_path: Path, streams: Streams) -> None:
+    module = make(streams=streams)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners(normalized=streams == "normalized"))
+    assert module.network is not None and module.network.streams.names == (streams,)
+
+
+def test_originals_in_place_of_normalized_faces_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="originals in their place"):
+        make_trainer(tmp_path).fit(make(), datamodule=BrightCorners(normalized=False))
+
+
+@pytest.mark.parametrize("weighting", [True, False])
+def test_class_weighting(tmp_path: Path, weighting: bool) -> None:
+    module = make(class_weighting=weighting)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners(faces=23))
+    weights = module.loss.class_weights
+    assert isinstance(weights, Tensor) and (float(weights[2]) > float(weights[0])) is weighting
+
+
+@pytest.mark.parametrize(
+    ("task", "unknown"), [(EmotionTask, "emotion"), (ActionUnitTask, "au"), (IntensityTask, "au_intensity")]
+)
+def test_nothing_to_learn_from_is_an_error(tmp_path: Path, task: type[ClassifierTask], unknown: str) -> None:
+    with pytest.raises(TrainingError, match="every one is unknown"):
+        make_trainer(tmp_path).fit(make(task), datamodule=BrightCorners(unknown=unknown))
+
+
+def test_a_table_without_action_units_is_an_error(tmp_path: Path) -> None:
+    data = BrightCorners()
+    data.aus = ()
+    with pytest.raises(TrainingError, match="at least one action unit for task au, found none"):
+        make_trainer(tmp_path).fit(make(ActionUnitTask), datamodule=data)
+
+
+def test_endless_training_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="max_epochs"):
+        make_trainer(tmp_path, epochs=-1).fit(make(), datamodule=BrightCorners())
+
+
+def test_impossible_top_k_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="from 1 to 4"):
+        make(top_k=5)
+
+
+def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    data = BrightCorners()
+    data.samples[0]["original"] = torch.full((3, 16, 16), NAN)
+    with pytest.raises(TrainingError, match="finite loss"):
+        make_trainer(tmp_path).fit(make(), datamodule=data)
+
+
+def test_a_fully_missing_action_unit_is_not_available(tmp_path: Path) -> None:
+    module, data = make(ActionUnitTask), BrightCorners()
+    for sample in data.samples:
+        sample["au"][1] = NAN
+    make_trainer(tmp_path).fit(module, datamodule=data)
+    make_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    assert module.test_results["f1_per_au"]["AU04"] is None
+    assert module.test_results["n_labels_per_au"]["AU04"] == 0 and module.test_results["scored_aus"] == 2
+    assert module.test_results["expert_use"]["input"][1] == [None] * 4
+
+
+@pytest.mark.parametrize("after_validation", [True, False])
+def test_resuming_equals_an_uninterrupted_run(tmp_path: Path, after_validation: bool) -> None:
+    late = not after_validation
+    keep = ModelCheckpoint(dirpath=tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=late)
+    whole = make()
+    make_trainer(tmp_path, epochs=2, callbacks=[keep]).fit(whole, datamodule=BrightCorners())
+    torch.manual_seed(99)
+    resumed = EmotionTask(backbone=ConvEncoder(widths=(8, 16)), **SIZES)
+    first = str(tmp_path / "epoch=0.ckpt")
+    again = ModelCheckpoint(dirpath=tmp_path, filename="{epoch}", save_top_k=-1)
+    make_trainer(tmp_path, epochs=2, callbacks=[again]).fit(resumed, datamodule=BrightCorners(), ckpt_path=first)
+    expected, found = whole.state_dict(), resumed.state_dict()
+    assert expected.keys() == found.keys() and len(expected) > 20
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_checkpoint_is_plain_and_complete(tmp_path: Path, task: type[ClassifierTask]) -> None:
+    path = fitted(tmp_path, task)
+    checkpoint = torch.load(path, weights_only=True)
+    header = checkpoint["norface"]
+    assert header["kind"] == "classifier" and header["task"] == task.task and header["version"]
+    assert header["emotions"] == ["neutral", "happy", "sad"] and header["aus"] == [1, 4, 12]
+    assert header["alignment"]["size"] == 16 and header["subjects"] == ["a", "b"]
+    assert is_plain(header) and all(key.startswith("network.") for key in checkpoint["state_dict"])
+
+    classifier = load_classifier(path, task=task.task)
+    assert classifier.labels == (("neutral", "happy", "sad") if task is EmotionTask else ("AU01", "AU04", "AU12"))
+    assert classifier.subjects == ("a", "b") and not classifier.network.training
+    batches = make_trainer(tmp_path).predict(make(task), datamodule=BrightCorners(), ckpt_path=str(path))
+    assert batches is not None
+    predicted = torch.cat([batch["probabilities"] for batch in batches])  # type: ignore[call-overload]
+    assert [name for batch in batches for name in batch["face_id"]][:2] == ["face0", "face1"]  # type: ignore[call-overload]
+    samples = BrightCorners().samples
+    direct = classifier.predict(
+        torch.stack([s["original"] for s in samples]), torch.stack([s["normalized"] for s in samples])
+    )
+    torch.testing.assert_close(predicted, direct)
+    assert direct.min() >= 0.0
+    if task is EmotionTask:
+        torch.testing.assert_close(direct.sum(1), torch.ones(24))
+    assert direct.max() <= (5.0 if task is IntensityTask else 1.0)
+
+
+def test_a_checkpoint_is_tested_in_a_new_process_like_module(tmp_path: Path) -> None:
+    path, module = fitted(tmp_path), make()
+    make_trainer(tmp_path).test(module, datamodule=BrightCorners(), ckpt_path=str(path), verbose=False)
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
+    again = EmotionTask.load_from_checkpoint(path, weights_only=True)
+    assert again.network is not None
+
+
+def test_a_checkpoint_of_another_task_is_refused(tmp_path: Path) -> None:
+    path = fitted(tmp_path)
+    with pytest.raises(CheckpointError, match="a classifier for task au, found one for task fer"):
+        load_classifier(path, task="au")
+    with pytest.raises(CheckpointError, match="found one for task fer"):
+        make_trainer(tmp_path).test(make(ActionUnitTask), datamodule=BrightCorners(), ckpt_path=str(path))
+
+
+def test_other_labels_networks_and_crops_are_refused(tmp_path: Path) -> None:
+    path = str(fitted(tmp_path))
+    data = BrightCorners()
+    data.emotions = ("neutral", "happy", "anger")
+    with pytest.raises(CheckpointError, match=r"labels .*anger.*found one with .*sad"):
+        make_trainer(tmp_path).test(make(), datamodule=data, ckpt_path=path)
+    with pytest.raises(CheckpointError, match="a classifier with network"):
+        make_trainer(tmp_path).test(make(streams="original"), datamodule=BrightCorners(), ckpt_path=path)
+    with pytest.raises(AlignmentError, match="as the classifier was trained"):
+        make_trainer(tmp_path).test(make(), datamodule=BrightCorners(size=32), ckpt_path=path)
+    with pytest.raises(AlignmentError, match="as the classifier was trained"):
+        make_trainer(tmp_path).predict(make(), datamodule=BrightCorners(size=32), ckpt_path=path)
+    with pytest.raises(CheckpointError, match="labels"):
+        make_trainer(tmp_path).test(EmotionTask.load_from_checkpoint(path), datamodule=data)
+
+
+def test_people_of_both_trainings_are_named(tmp_path: Path) -> None:
+    module, other = EmotionTask.load_from_checkpoint(fitted(tmp_path)), BrightCorners()
+    other.subjects = ("b", "c")
+    make_trainer(tmp_path).fit(module, datamodule=other)
+    assert module.header is not None and module.header["subjects"] == ["a", "b", "c"]
+
+
+def encoder_file(folder: Path) -> tuple[str, dict[str, Tensor]]:
+    torch.manual_seed(5)
+    weights = ConvEncoder(widths=(8, 16)).state_dict()
+    state = {f"generator.encoder.{name}": value for name, value in weights.items()}
+    torch.save({"state_dict": state, "norface": {"kind": "normalizer"}}, folder / "normalizer.ckpt")
+    return str(folder / "normalizer.ckpt"), weights
+
+
+def test_training_starts_from_the_encoder_weights(tmp_path: Path) -> None:
+    path, weights = encoder_file(tmp_path)
+    module = make(encoder_weights=path, lr=0.0)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners())
+    assert module.network is not None
+    found = module.network.streams.backbones[0].state_dict()
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
+def test_a_resumed_run_keeps_its_own_encoder(tmp_path: Path) -> None:
+    path, _ = encoder_file(tmp_path)
+    trained, trainer = make(encoder_weights=path), make_trainer(tmp_path)
+    trainer.fit(trained, datamodule=BrightCorners())
+    trainer.save_checkpoint(tmp_path / "classifier.ckpt")
+    Path(path).unlink()  # not needed any more
+    module = make(encoder_weights=path)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners(), ckpt_path=str(tmp_path / "classifier.ckpt"))
+    assert all(torch.equal(value, trained.state_dict()[name]) for name, value in module.state_dict().items())
+
+
+def test_an_encoder_of_another_size_stops_before_training(tmp_path: Path) -> None:
+    path, _ = encoder_file(tmp_path)
+    with pytest.raises(CheckpointError, match="an encoder like the classifier's backbone"):
+        make_trainer(tmp_path).fit(
+            EmotionTask(backbone=ConvEncoder(widths=(8, 24)), encoder_weights=path, **SIZES),
+            datamodule=BrightCorners(),
+        )
+
+
+def test_predicting_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="a trained classifier, found none"):
+        make_trainer(tmp_path).predict(make(), datamodule=BrightCorners())
