@@ -1,0 +1,22 @@
+"""The built-in faces: drawn from numbers, with everything about them known. See `ProceduralFaces` and `draw_faces`."""
+
+from norface.synthetic.factors import Background, FaceFactors, FaceSource, Light, RenderedFace
+from norface.synthetic.identity import COMMON, Identity, draw_identity
+from norface.synthetic.sheets import au_sheet, emotion_sheet
+from norface.synthetic.source import ProceduralFaces
+from norface.synthetic.writing import draw_faces
+
+__all__ = [
+    "COMMON",
+    "Background",
+    "FaceFactors",
+    "FaceSource",
+    "Identity",
+    "Light",
+    "ProceduralFaces",
+    "RenderedFace",
+    "au_sheet",
+    "draw_faces",
+    "draw_identity",
+    "emotion_sheet",
+]

@@ -1,0 +1,246 @@
+"""Draw a whole data set to disk: PNG files, face table, description."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import pandas as pd
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import norface
+from norface.errors import ConfigError
+from norface.imaging.alignment import Alignment
+from norface.imaging.files import write_atomically, write_png
+from norface.labels import EMOTIONS, SPLITS
+from norface.synthetic.rig import RIGGED_AUS
+from norface.synthetic.rows import Row, face_row
+from norface.synthetic.source import ProceduralFaces
+
+DRAWING_VERSION = 1
+"""Raised whenever the same seed would draw other pixels; part of the provenance."""
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+@dataclass(frozen=True)
+class _Job:
+    out: Path
+    seed: int
+    alignment: Alignment
+    aligned: bool
+    faces: int
+
+
+def draw_faces(
+    out: Path,
+    *,
+    subjects: int | None = None,
+    faces_per_subject: int = 24,
+    size: int = 64,
+    margin: float = Alignment.margin,
+    drop: float = Alignment.drop,
+    seed: int = 0,
+    processes: int | None = None,
+    splits: Mapping[str, int] | None = None,
+    aligned: bool = True,
+    progress: bool = True,
+) -> Path:
+    """Draw faces (``images/``), their true normalized faces (``normalized/``) and ``target.png``; write the face table.
+
+    Files that already are there are kept, so an interrupted call continues where it stopped. The table is written
+    last: where it exists, everything it names exists.
+
+    Args:
+        out: Folder; made where missing.
+        subjects: How many people; the sum of `splits` where that is given.
+        faces_per_subject: Faces of each; a multiple of 8 balances the emotions exactly.
+        size, margin, drop: Of the crops, see `Alignment`.
+        seed: The same seed gives the same pixels.
+        processes: Worker processes; as many as there are cores by default.
+        splits: Split -> number of subjects, in the order of `norface.labels.SPLITS`; None leaves the column empty.
+        aligned: See `ProceduralFaces`.
+        progress: Show a progress bar.
+
+    Returns:
+        Path of the face table.
+
+    Raises:
+        ConfigError: A number is out of range or a split is unknown.
+        OutputError: `out` cannot be written.
+    """
+    names = _splits(subjects, splits)
+    job = _Job(out, seed, Alignment(size, margin, drop), aligned, faces_per_subject)
+    _check(job, len(names), processes)
+    source = ProceduralFaces(seed=seed, alignment=job.alignment, aligned=aligned)
+    _write_description(job, len(names), splits)
+    write_png(out / "target.png", source.target())
+    rows: list[Row] = []
+    with Progress(*_COLUMNS, disable=not progress) as bar:
+        task = bar.add_task("drawing faces", total=len(names) * faces_per_subject)
+        for drawn in _drawn(job, names, processes or os.cpu_count() or 1):
+            rows += drawn
+            bar.advance(task, len(drawn))
+    return _write_table(out, rows)
+
+
+def _splits(subjects: int | None, splits: Mapping[str, int] | None) -> list[str]:
+    """Split of every subject, in subject order."""
+    if splits is None:
+        return [""] * (subjects or 0)
+    wrong = [f"{name}={count}" for name, count in splits.items() if name not in SPLITS or count < 0]
+    total = sum(splits.values())
+    if wrong or (subjects is not None and subjects != total):
+        raise ConfigError(
+            expected=f"counts of {', '.join(SPLITS)} that sum to the number of subjects",
+            found=", ".join(wrong) or f"{subjects} subjects, but splits of {total}",
+            where="splits",
+            action="Correct `splits`, or leave out `subjects`.",
+        )
+    return [name for name in SPLITS for _ in range(splits.get(name, 0))]
+
+
+def _check(job: _Job, subjects: int, processes: int | None) -> None:
+    for name, value in (("subjects", subjects), ("faces_per_subject", job.faces), ("processes", processes or 1)):
+        if value < 1:
+            raise ConfigError(expected="at least 1", found=str(value), where=name, action="Give a positive number.")
+    if job.alignment.margin < 0.0:
+        raise ConfigError(
+            expected="a margin from 0 on",
+            found=str(job.alignment.margin),
+            where="margin",
+            action="Give a positive number.",
+        )
+
+
+def _drawn(job: _Job, splits: list[str], processes: int) -> Iterator[list[Row]]:
+    tasks = [(job, subject, split) for subject, split in enumerate(splits)]
+    if processes == 1:
+        yield from map(_draw_subject, tasks)
+        return
+    # Spawn: torch and OpenCV keep threads, and a process forked from one with threads (a fork server's too) can hang.
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each(), context.Pool(min(processes, len(tasks)), initializer=_one_thread) as pool:
+        yield from pool.imap(_draw_subject, tasks)  # leaving the block ends the workers
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside do linear algebra on one thread: each on all cores, they are three times slower."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _one_thread() -> None:
+    import signal
+
+    cv2.setNumThreads(1)
+    # Ctrl-C goes to the whole group; the parent handles it and ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@lru_cache(maxsize=2)
+def _source(seed: int, alignment: Alignment, aligned: bool) -> ProceduralFaces:
+    return ProceduralFaces(seed=seed, alignment=alignment, aligned=aligned)
+
+
+def _draw_subject(task: tuple[_Job, int, str]) -> list[Row]:
+    job, subject, split = task
+    source = _source(job.seed, job.alignment, job.aligned)
+    rows = []
+    for index in range(job.faces):
+        face_id = f"s{subject:05d}_{index:04d}"
+        image, normalized = f"images/{face_id}.png", f"normalized/{face_id}.png"
+        factors = source.factors(subject, index)
+        if (job.out / image).is_file() and (job.out / normalized).is_file():
+            landmarks = source.landmarks(factors)
+        else:
+            face = source.draw(factors)
+            landmarks = face.landmarks
+            write_png(job.out / image, face.image)
+            write_png(job.out / normalized, face.normalized)
+        flat = [round(float(value), 3) for value in landmarks.ravel()]
+        rows.append(
+            face_row(
+                subject=f"s{subject:05d}",
+                face_id=face_id,
+                split=split,
+                image=image,
+                normalized=normalized,
+                landmarks=flat,
+                factors=factors,
+            )
+        )
+    return rows
+
+
+def _write_description(job: _Job, subjects: int, splits: Mapping[str, int] | None) -> None:
+    """``faces.json``; refuses a folder that holds faces of other settings."""
+    provenance: dict[str, object] = {
+        "source": "norface.synthetic.ProceduralFaces",
+        "seed": job.seed,
+        "subjects": subjects,
+        "faces_per_subject": job.faces,
+        "splits": dict(splits) if splits is not None else None,
+        "aligned": job.aligned,
+        "crop": asdict(job.alignment),
+        "drawing_version": DRAWING_VERSION,
+        "norface": norface.__version__,
+    }
+    description = {
+        "emotions": list(EMOTIONS),
+        "aus": list(RIGGED_AUS),
+        "alignment": job.alignment.describe() if job.aligned else None,
+        "provenance": provenance,
+    }
+    path = job.out / "faces.json"
+    if path.is_file():
+        _check_same(path, provenance)
+    write_atomically(path, (json.dumps(description, indent=2) + "\n").encode())
+
+
+def _check_same(path: Path, provenance: Mapping[str, object]) -> None:
+    try:
+        found = json.loads(path.read_text()).get("provenance", {})
+    except (OSError, ValueError, AttributeError):
+        found = {}
+    # More subjects or faces than before extend a folder; anything else would mix two data sets.
+    fixed = ("source", "seed", "aligned", "crop", "drawing_version")
+    different = [name for name in fixed if found.get(name) != provenance[name]]
+    if different:
+        raise ConfigError(
+            expected="an empty folder, or faces drawn with the same settings",
+            found="faces with another " + ", ".join(different),
+            where=str(path),
+            action="Choose another folder, or delete this one.",
+        )
+
+
+def _write_table(out: Path, rows: list[Row]) -> Path:
+    frame = pd.DataFrame(rows)
+    frame["split"] = frame["split"].replace("", None).astype("str" if frame["split"].ne("").all() else "object")
+    if frame["split"].isna().all():
+        frame = frame.drop(columns="split")
+    buffer = BytesIO()
+    frame.to_parquet(buffer, index=False)
+    path = out / "faces.parquet"
+    write_atomically(path, buffer.getvalue())
+    return path
