@@ -1,0 +1,59 @@
+"""The gate's picture: original, normalized and true normalized face for every emotion."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from torch import Tensor
+
+from norface.evaluation.figures import Faces
+from norface.imaging.convert import to_pixels
+from norface.imaging.files import decode_image
+from norface.imaging.pixels import Pixels
+
+
+def emotion_grid(faces: Faces, emotion: Tensor, names: tuple[str, ...], *, people: int = 2) -> Pixels:
+    """Labelled grid: one column per emotion; per person the rows original, normalized and, where known, truth.
+
+    Args:
+        faces: Test faces.
+        emotion: Emotion indices ``(N,)``, -1 = unknown.
+        names: Names of the emotions.
+        people: How many different people every emotion is shown on.
+
+    Returns:
+        uint8 RGB picture.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = {"original": faces.original, "normalized": faces.normalized}
+    if faces.truth is not None:
+        rows["truth"] = faces.truth
+    height = people * len(rows)
+    figure, axes = plt.subplots(height, len(names), figsize=(1.25 * len(names) + 0.6, 1.25 * height), squeeze=False)
+    for column, name in enumerate(names):
+        of_emotion = (emotion == column).nonzero().flatten()
+        # Another person in every column: a column shows the emotion, not one face's habits.
+        places = [(column * 3 + p * len(of_emotion) // people) % max(len(of_emotion), 1) for p in range(people)]
+        chosen = [int(of_emotion[place]) for place in places] if len(of_emotion) else []
+        for person, index in enumerate(chosen):
+            for line, (kind, images) in enumerate(rows.items()):
+                axis = axes[person * len(rows) + line, column]
+                axis.imshow(to_pixels(images[index]), interpolation="bicubic")
+                if column == 0:
+                    axis.set_ylabel(kind, fontsize=8)
+        axes[0, column].set_title(name, fontsize=9)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+    figure.tight_layout(pad=0.3, h_pad=0.15, w_pad=0.15)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    plt.close(figure)
+    return np.ascontiguousarray(decode_image(buffer.getvalue(), where="gate grid"))

@@ -1,0 +1,1 @@
+"""From a run folder to tables, pictures and one self-contained HTML page; reads files, trains and computes nothing."""
