@@ -42,7 +42,7 @@ class PairSample(TypedDict):
     truth: Tensor
     """float32 ``(3, H, W)``: the right answer where `has_truth`, else zeros."""
     has_truth: Tensor
-    """bool ``()``: the pair's right answer is known (fixed target of a table with true normalized faces, or same image)."""
+    """bool ``()``: the right answer is known (fixed target and a true normalized face, or same image)."""
     same_image: Tensor
     """bool ``()``: original and target are the same image."""
     same_subject: Tensor
@@ -66,7 +66,7 @@ class FaceDescription(Protocol):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Subjects of the training split. `FaceSample.subject` counts on with the table's other subjects behind them."""
+        """Subjects of the training split; `FaceSample.subject` counts on with the others behind them."""
 
     @property
     def alignment(self) -> Alignment:

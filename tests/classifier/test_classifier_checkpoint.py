@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from norface.backbones import ConvEncoder
-from norface.classifier.checkpoint import classifier_header, load_encoder
+from norface.classifier.checkpoint import classifier_header
 from norface.classifier.inference import build_classifier, load_classifier
 from norface.classifier.network import ExpressionClassifier
 from norface.errors import CheckpointError
@@ -18,38 +18,14 @@ def make(*, shared_backbone: bool = True) -> ExpressionClassifier:
 
 
 def normalizer_file(folder: Path, encoder: ConvEncoder, *, kind: str = "normalizer") -> str:
-    weights = {f"generator.encoder.{name}": value for name, value in encoder.state_dict().items()}
+    weights = {f"average.network.encoder.{name}": value for name, value in encoder.state_dict().items()}
     path = folder / "normalizer.ckpt"
     torch.save({"state_dict": {**weights, "discriminator.x": torch.zeros(1)}, "norface": {"kind": kind}}, path)
     return str(path)
 
 
-@pytest.mark.parametrize("shared_backbone", [True, False])
-def test_the_encoder_starts_from_the_normalizer(tmp_path: Path, shared_backbone: bool) -> None:
-    encoder, network = ConvEncoder(widths=(8, 16)), make(shared_backbone=shared_backbone)
-    load_encoder(network, normalizer_file(tmp_path, encoder))
-    for backbone in network.streams.backbones:
-        for name, value in backbone.state_dict().items():
-            assert torch.equal(value, encoder.state_dict()[name]), name
-
-
-@pytest.mark.parametrize("widths", [(8, 24), (8, 16, 16)])
-def test_an_encoder_of_another_size_is_refused(tmp_path: Path, widths: tuple[int, ...]) -> None:
-    path = normalizer_file(tmp_path, ConvEncoder(widths=widths))
-    with pytest.raises(CheckpointError, match=r"an encoder like the classifier's backbone, found .*stages"):
-        load_encoder(make(), path)
-
-
-def test_a_normalizer_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    torch.save({"state_dict": {}, "norface": {"kind": "normalizer"}}, tmp_path / "empty.ckpt")
-    with pytest.raises(CheckpointError, match="Missing key"):
-        load_encoder(make(), str(tmp_path / "empty.ckpt"))
-
-
 def test_another_kind_is_refused(tmp_path: Path) -> None:
     path = normalizer_file(tmp_path, ConvEncoder(widths=(8, 16)), kind="teacher")
-    with pytest.raises(CheckpointError, match="a normalizer checkpoint, found a teacher checkpoint"):
-        load_encoder(make(), path)
     with pytest.raises(CheckpointError, match="a classifier checkpoint, found a teacher checkpoint"):
         load_classifier(path)
 
@@ -58,7 +34,7 @@ def test_missing_and_truncated_files(tmp_path: Path) -> None:
     path = Path(normalizer_file(tmp_path, ConvEncoder(widths=(8, 16))))
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(CheckpointError, match="a readable checkpoint"):
-        load_encoder(make(), str(path))
+        load_classifier(path)
     with pytest.raises(CheckpointError, match="no such file"):
         load_classifier(tmp_path / "nowhere.ckpt")
 

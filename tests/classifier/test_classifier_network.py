@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from norface.backbones import ConvEncoder
+from norface.backbones import ConvEncoder, Standardize
 from norface.classifier.network import Classified, ExpressionClassifier
-from norface.classifier.streams import FaceStreams, Standardize, Streams
+from norface.classifier.streams import FaceStreams, Streams
 from norface.specs import build, describe
 
 

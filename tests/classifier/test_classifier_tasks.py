@@ -298,7 +298,7 @@ def test_people_of_both_trainings_are_named(tmp_path: Path) -> None:
 def encoder_file(folder: Path) -> tuple[str, dict[str, Tensor]]:
     torch.manual_seed(5)
     weights = ConvEncoder(widths=(8, 16)).state_dict()
-    state = {f"generator.encoder.{name}": value for name, value in weights.items()}
+    state = {f"average.network.encoder.{name}": value for name, value in weights.items()}
     torch.save({"state_dict": state, "norface": {"kind": "normalizer"}}, folder / "normalizer.ckpt")
     return str(folder / "normalizer.ckpt"), weights
 
@@ -325,7 +325,7 @@ def test_a_resumed_run_keeps_its_own_encoder(tmp_path: Path) -> None:
 
 def test_an_encoder_of_another_size_stops_before_training(tmp_path: Path) -> None:
     path, _ = encoder_file(tmp_path)
-    with pytest.raises(CheckpointError, match="an encoder like the classifier's backbone"):
+    with pytest.raises(CheckpointError, match="an encoder of the same widths and blocks"):
         make_trainer(tmp_path).fit(
             EmotionTask(backbone=ConvEncoder(widths=(8, 24)), encoder_weights=path, **SIZES),
             datamodule=BrightCorners(),

@@ -172,7 +172,7 @@ def test_worker_processes_change_nothing(table_path: Path, tmp_path: Path) -> No
         assert same(alone.seen[epoch], many.seen[epoch])
 
 
-def test_pairs_for_training_and_validation_faces_for_the_test(table_path: Path) -> None:
+def test_validation_and_test_pair_every_face_with_the_common_target(table_path: Path) -> None:
     data = module(table_path, None, pairs=PairPolicy(1, 0, 0), train_split="normalizer")
     for loader in (data.train_dataloader(), data.val_dataloader()):
         batch = next(iter(loader))
@@ -180,7 +180,11 @@ def test_pairs_for_training_and_validation_faces_for_the_test(table_path: Path) 
         assert set(red(batch, "target", 1)) == {1}  # the calmest neutral face of the table
         assert batch["has_truth"].all()
         assert torch.equal(batch["target"][0], data.target)
-    assert "target" not in next(iter(data.test_dataloader()))
+    mixed = module(table_path, None, pairs=PairPolicy(0.1, 0.5, 0.4), train_split="normalizer")
+    for loader in (mixed.val_dataloader(), mixed.test_dataloader()):
+        assert not any(batch["same_image"].any() for batch in loader)
+    free = module(table_path, None, pairs=PairPolicy(0, 1, 0), train_split="normalizer")
+    assert next(iter(free.val_dataloader()))["same_image"].all()  # no common target: what the policy says
 
 
 def test_only_training_faces_are_augmented(table_path: Path) -> None:

@@ -11,7 +11,8 @@ from norface.data.memory import InMemory
 from norface.data.pairs import PairDraw, PairPolicy
 from norface.errors import ImageError
 from norface.imaging.augment import Augmentation
-from norface.imaging.convert import Pixels, to_tensor
+from norface.imaging.convert import to_tensor
+from norface.imaging.pixels import Pixels
 
 N, SIZE = 12, 24
 RNG = np.random.default_rng(0)

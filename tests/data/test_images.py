@@ -12,8 +12,8 @@ from norface.data.images import FaceReader, calmest_row, frontal_rows, read_all
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, ConfigError, ImageError
 from norface.imaging.alignment import Alignment
-from norface.imaging.convert import Pixels
 from norface.imaging.files import write_png
+from norface.imaging.pixels import Pixels
 from norface.labels import LANDMARK_COLUMNS
 
 Write = Callable[[pd.DataFrame], Path]

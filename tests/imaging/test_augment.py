@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from norface.imaging.augment import Augmentation
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 SIZE = 48
 NONE = Augmentation(flip=False, geometric=0.0, photometric=0.0, dropout=0.0)

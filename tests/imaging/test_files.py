@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from norface.errors import ImageError, OutputError
-from norface.imaging.convert import Pixels
 from norface.imaging.files import decode_image, encode_png, read_image, write_atomically, write_png
+from norface.imaging.pixels import Pixels
 
 
 def picture() -> Pixels:

@@ -7,9 +7,9 @@ from typing import Any
 import lightning
 import pytest
 import torch
-from toy_world import BarTeacher, ColourTeacher, ToyFaces, make_generator
 
 from norface.normalizer import LossWeights, NormalizerTask, PatchDiscriminator
+from toy_world import BarTeacher, ColourTeacher, ToyFaces, make_generator
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def make_task() -> Callable[..., NormalizerTask]:
 
 @pytest.fixture
 def fit(tmp_path: Path) -> Callable[..., lightning.Trainer]:
-    def run(task: NormalizerTask, data: ToyFaces | None = None, *, ckpt: str | None = None, **options: Any) -> lightning.Trainer:
+    def run(
+        task: NormalizerTask, data: ToyFaces | None = None, *, ckpt: str | None = None, **options: Any
+    ) -> lightning.Trainer:
         options = {"max_epochs": 1, "enable_checkpointing": False, **options}
         trainer = lightning.Trainer(
             accelerator="cpu",

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toy_world import SIZE, draw, make_generator
 
 from norface.backbones import ConvEncoder
 from norface.errors import ConfigError
 from norface.normalizer import ConvDecoder, ExpressionMerging, Generator, PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
 from norface.specs import build, describe
+from toy_world import SIZE, draw, make_generator
 
 
 def test_untrained_generator_returns_the_target() -> None:
@@ -32,6 +32,16 @@ def test_one_shared_target_equals_the_same_target_for_each() -> None:
     torch.nn.init.normal_(generator.decoder.to_rgb.weight, std=0.1)
     originals, target = torch.rand(3, 3, SIZE, SIZE), torch.rand(1, 3, SIZE, SIZE)
     assert torch.allclose(generator(originals, target), generator(originals, target.expand(3, -1, -1, -1)), atol=1e-5)
+
+
+def test_targets_are_encoded_the_same_whatever_their_order_and_company() -> None:
+    torch.manual_seed(0)
+    generator = make_generator().eval()
+    torch.nn.init.normal_(generator.decoder.to_rgb.weight, std=0.1)
+    originals, a, b = torch.rand(5, 3, SIZE, SIZE), torch.rand(3, SIZE, SIZE), torch.rand(3, SIZE, SIZE)
+    mixed = torch.stack([a, b, a, a, b])
+    alone = torch.cat([generator(originals[i : i + 1], mixed[i : i + 1]) for i in range(5)])
+    assert torch.allclose(generator(originals, mixed), alone, atol=1e-5)
 
 
 def test_generator_can_be_described_and_built_again() -> None:

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from toy_world import BarTeacher, ColourTeacher, draw
 
 from norface.normalizer.losses import (
     ExpressionConsistencyLoss,
@@ -15,6 +14,7 @@ from norface.normalizer.losses import (
     hinge_generator_loss,
     reconstruction_loss,
 )
+from toy_world import BarTeacher, ColourTeacher, draw
 
 
 def test_hinge_losses_match_a_loop() -> None:
@@ -53,7 +53,8 @@ def test_identity_gradient_moves_the_output_towards_the_target() -> None:
 
 def test_expression_consistency_matches_its_formula_and_ignores_identity() -> None:
     teacher = BarTeacher()
-    original, other = draw(torch.tensor([0.9, 0.1]), torch.zeros(2, 3)), draw(torch.tensor([0.2, 0.7]), torch.zeros(2, 3))
+    grey = torch.zeros(2, 3)
+    original, other = draw(torch.tensor([0.9, 0.1]), grey), draw(torch.tensor([0.2, 0.7]), grey)
     a, b = teacher(other), teacher(original)
     wanted = 0.0
     for i in range(2):

@@ -104,7 +104,7 @@ def test_intensity_loss_masks_unknown_labels() -> None:
     outputs = torch.tensor([[0.5, 0.9], [1.0, 0.1]], requires_grad=True)
     loss = masked_intensity_loss(outputs, torch.tensor([[5.0, math.nan], [2.5, math.nan]]))
     assert float(loss.detach()) == pytest.approx(0.25)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert outputs.grad is not None
     assert (outputs.grad[:, 1] == 0).all()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from norface.specs import Described
@@ -47,7 +49,7 @@ class ConvEncoder(nn.Module, Described):
         super().__init__()
         widths = tuple(widths)
         layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 5, stride=2, padding=2)]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers.append(ResidualBlock(inputs, outputs, stride=2))
             layers.extend(ResidualBlock(outputs, outputs) for _ in range(blocks - 1))
         self.stages = nn.Sequential(*layers, nn.GroupNorm(8, widths[-1]), nn.SiLU())

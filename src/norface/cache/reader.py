@@ -13,7 +13,7 @@ from norface.cache.key import CacheIdentity
 from norface.cache.manifest import Manifest
 from norface.cache.shard import CachedFace, ShardFile, ShardHeader
 from norface.errors import CacheError, LeakageError
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 _LOG = logging.getLogger(__name__)
 

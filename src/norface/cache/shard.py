@@ -19,8 +19,8 @@ import pyarrow as pa
 from norface.cache.key import CacheIdentity, canonical_json
 from norface.cache.manifest import Encoding, Shard
 from norface.errors import CacheError, ImageError
-from norface.imaging.convert import Pixels
 from norface.imaging.files import decode_image, encode_png
+from norface.imaging.pixels import Pixels
 
 SCHEMA = pa.schema(
     [

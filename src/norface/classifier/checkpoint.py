@@ -1,22 +1,18 @@
-"""What a classifier's checkpoint holds, checks when one is opened, and weights taken from a normalizer's checkpoint."""
+"""What a classifier's checkpoint holds, and checks when one is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from norface.checkpoints import describe_checkpoint, read_checkpoint
+from norface.checkpoints import describe_checkpoint
 from norface.classifier.network import ExpressionClassifier
 from norface.errors import AlignmentError, CheckpointError
 
 Header = dict[str, Any]
 """The plain dict ``checkpoint["norface"]``."""
-
-ENCODER_PREFIX = "generator.encoder."
-"""Where a normalizer's checkpoint keeps its encoder."""
 
 
 def classifier_header(checkpoint: Mapping[str, Any], *, where: str, task: str | None = None) -> Header:
@@ -102,28 +98,10 @@ def load_network(network: ExpressionClassifier, weights: Mapping[str, Tensor], *
     try:
         network.load_state_dict(own)
     except RuntimeError as error:
-        raise _mismatch("the classifier's weights", error, where) from error
-
-
-def load_encoder(network: ExpressionClassifier, path: str) -> None:
-    """Start the classifier's encoders from a normalizer's encoder; strict.
-
-    Raises:
-        CheckpointError: The file is no normalizer's checkpoint, or its encoder is of another size.
-    """
-    state, _ = read_checkpoint(Path(path), kind="normalizer")
-    weights = {k.removeprefix(ENCODER_PREFIX): v for k, v in state.items() if k.startswith(ENCODER_PREFIX)}
-    try:
-        network.streams.load_encoder(weights)
-    except RuntimeError as error:
-        raise _mismatch("an encoder like the classifier's backbone", error, path) from error
-
-
-def _mismatch(expected: str, error: RuntimeError, where: str) -> CheckpointError:
-    lines = str(error).splitlines()
-    return CheckpointError(
-        expected=expected,
-        found=" ".join(line.strip() for line in lines[1:2])[:300] or str(error)[:300],
-        where=where,
-        action="Give the backbone the widths and blocks that the checkpoint was trained with.",
-    )
+        lines = str(error).splitlines()
+        raise CheckpointError(
+            expected="the classifier's weights",
+            found=" ".join(line.strip() for line in lines[1:2])[:300] or str(error)[:300],
+            where=where,
+            action="Give the backbone the widths and blocks that the checkpoint was trained with.",
+        ) from error

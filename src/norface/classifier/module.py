@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 import norface
-from norface.backbones.conv import ConvEncoder
-from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header, load_encoder
+from norface.backbones import ConvEncoder, load_encoder
+from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header
 from norface.classifier.contract import LabelledFaces, Prediction, plain
 from norface.classifier.inference import ACTIVATIONS, build_classifier
 from norface.classifier.metrics import Scores
@@ -51,7 +51,7 @@ class ClassifierTask(L.LightningModule, ABC):
         lr: Highest learning rate.
         weight_decay: Of AdamW.
         warmup: Share of all steps with a rising learning rate.
-        encoder_weights: Normalizer checkpoint whose encoder the backbone starts from.
+        encoder_weights: Checkpoint whose encoder the backbone starts from: a normalizer's, or a teacher's.
         seed: Of dropout and routing noise.
     """
 
@@ -210,7 +210,8 @@ class ClassifierTask(L.LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Start the encoder from the normalizer's, unless a checkpoint has filled the network already."""
         if self._fresh and self.network is not None and self.encoder_weights is not None:
-            load_encoder(self.network, self.encoder_weights)
+            for backbone in self.network.streams.backbones:
+                load_encoder(backbone, self.encoder_weights)
         self._fresh = False
 
     def on_predict_start(self) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from norface.backbones.conv import ConvEncoder
+from norface.backbones import ConvEncoder, Standardize
 
 Streams = Literal["both", "original", "normalized"]
 
@@ -19,24 +19,6 @@ STREAMS: dict[Streams, tuple[str, ...]] = {
     "normalized": ("normalized",),
 }
 """Which images each choice reads, in the order of the feature vectors."""
-
-
-class Standardize(nn.BatchNorm1d):
-    """Each feature minus its mean over the batch, divided by its spread there; running statistics in evaluation.
-
-    As before the linear probe of He et al. 2022 ("Masked autoencoders are scalable vision learners", appendix A).
-    Aligned faces, and normalized ones above all, differ so little that without it the common face drowns the rest: a
-    run on true normalized faces stayed at chance for the steps in which this one reached 0.92.
-    """
-
-    def __init__(self, features: int) -> None:
-        super().__init__(features, affine=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, features)``; a training batch of a single face, which has no spread, uses the running statistics."""
-        training = self.training and len(x) > 1
-        mean, var = self.running_mean, self.running_var
-        return functional.batch_norm(x, mean, var, training=training, momentum=0.1, eps=self.eps)
 
 
 class StreamHead(nn.Module):
@@ -109,8 +91,3 @@ class FaceStreams(nn.Module):
         else:
             maps = [backbone(image) for backbone, image in zip(self.backbones, chosen, strict=True)]
         return torch.stack([head(embeddings) for head, embeddings in zip(self.heads, maps, strict=True)], 1)
-
-    def load_encoder(self, weights: dict[str, Tensor]) -> None:
-        """Start every stream's encoder from these weights; strict."""
-        for backbone in self.backbones:
-            backbone.load_state_dict(weights)

@@ -19,7 +19,8 @@ from norface.data.images import FaceReader
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, CacheError, ImageError, SplitError
 from norface.imaging.alignment import Alignment
-from norface.imaging.convert import Pixels, to_pixels, to_tensor
+from norface.imaging.convert import to_pixels, to_tensor
+from norface.imaging.pixels import Pixels
 
 _log = logging.getLogger(__name__)
 

@@ -50,7 +50,8 @@ class FaceDataModule(L.LightningDataModule):
         train_split: Split to train on.
         val_split: Split to validate on.
         test_split: Split to test on.
-        pairs: Given: training and validation yield pairs for the normalizer, else single faces.
+        pairs: Given: loaders yield pairs for the normalizer, else single faces. Validation and test pair every face
+            with the common target, if the policy ever does.
         source: Where normalized faces come from: none (the original stands in), a normalizer's cache, or the truth
             that the table knows.
         normalizer: Normalizer of the cache; a missing cache is made with it.
@@ -256,8 +257,10 @@ class FaceDataModule(L.LightningDataModule):
         augment = self.augment if role == "train" else None
         if augment is not None:
             augment.prepare()
-        if self.pairs is not None and role in ("train", "val"):
-            return self._pair_dataset(self.pairs, split, augment)
+        if self.pairs is not None and role != "predict":
+            # Evaluation asks for what is used later: the common target, where there is one.
+            common = role != "train" and self.pairs.fixed_target > 0
+            return self._pair_dataset(PairPolicy(1.0, 0.0, 0.0) if common else self.pairs, split, augment)
         rows = self.usable_rows(split)
         reads: tuple[Read, ...] = (self._reader.original,)
         if self.source == "truth":

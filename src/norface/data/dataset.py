@@ -16,7 +16,8 @@ from norface.data.pairs import PairDraw
 from norface.data.sampling import Key, mix
 from norface.errors import AlignmentError, ImageError
 from norface.imaging.augment import Augmentation
-from norface.imaging.convert import Pixels, to_tensor
+from norface.imaging.convert import to_tensor
+from norface.imaging.pixels import Pixels
 from norface.samples import FaceSample, PairSample
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from norface.data.table import TARGET_FILE, FaceTable
 from norface.data.validation import NORMALIZED_LANDMARK_COLUMNS
 from norface.errors import AlignmentError, ConfigError, ImageError
 from norface.imaging.alignment import Alignment, Points, align, invert, transform
-from norface.imaging.convert import Pixels
 from norface.imaging.files import read_image
+from norface.imaging.pixels import Pixels
 
 Read = Callable[[int], Pixels]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from norface.cache import NormalizedCache
 from norface.data.images import Read, read_all
 from norface.errors import ImageError
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 MEMORY_LIMIT = 2 * 1024**3
 """Bytes of decoded images up to which a split is held in memory."""

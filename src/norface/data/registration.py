@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from norface.errors import AlignmentError
 from norface.imaging.alignment import Points
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 SIZE = 64
 """Side at which the means are compared; the result is scaled to any other."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norface.errors import AlignmentError
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 Points = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class Alignment:
     """
 
     size: int = 64
-    margin: float = 0.1
+    margin: float = 0.05
     drop: float = 0.1
 
     def template(self) -> Points:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     import albumentations

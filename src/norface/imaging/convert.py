@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Pixels = NDArray[np.uint8]
+from norface.imaging.pixels import Pixels
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

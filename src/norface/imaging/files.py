@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from norface.errors import ImageError, OutputError
-from norface.imaging.convert import Pixels
+from norface.imaging.pixels import Pixels
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded: a small file can claim enormous dimensions."""

@@ -27,8 +27,8 @@ class ConvDecoder(nn.Module, Described):
             layers += [ResidualBlock(inputs, outputs), nn.Upsample(scale_factor=2)]
         self.stages = nn.Sequential(*layers, nn.GroupNorm(8, widths[-1]), nn.SiLU())
         self.to_rgb = nn.Conv2d(widths[-1], 3, 3, padding=1)
-        nn.init.zeros_(self.to_rgb.weight)
-        nn.init.zeros_(self.to_rgb.bias)
+        for parameter in self.to_rgb.parameters():
+            nn.init.zeros_(parameter)
         self.stride = 2 ** len(widths)
 
     def forward(self, merged: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ class MovingAverage(nn.Module):
 
     Args:
         network: The network to follow.
-        decay: Share of the average kept per step in the long run. Early on it is lower, (1 + n) / (10 + n) after n steps,
-            so that the first, random weights are soon forgotten.
+        decay: Share of the average kept per step in the long run. Early on it is lower, (1 + n) / (10 + n) after n
+            steps, so that the first, random weights are soon forgotten.
     """
 
     steps: Tensor
@@ -38,7 +38,8 @@ class MovingAverage(nn.Module):
         self.steps += 1
         count = int(self.steps)
         keep = min(self.decay, (1 + count) / (10 + count))
-        averages, weights = list(self.network.parameters()), list(network.parameters())
+        averages: list[Tensor] = [*self.network.parameters()]
+        weights: list[Tensor] = [*network.parameters()]
         torch._foreach_lerp_(averages, weights, 1.0 - keep)
         for average, value in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from norface.backbones import ConvEncoder
@@ -30,7 +31,7 @@ class Generator(nn.Module, Described):
                 found=f"sizes {encoder.dim}, {merging.dim}, {decoder.init_args['dim']}; strides {encoder.stride}, "
                 f"{decoder.stride}",
                 where="model.init_args.generator",
-                action="Give `merging.dim` and `decoder.dim` the encoder's last width, and one decoder width per stage.",
+                action="Give merging and decoder the encoder's last width as `dim`, and one decoder width per stage.",
             )
         self.encoder, self.merging, self.decoder = encoder, merging, decoder
         self.image_size = encoder.stride * merging.grid
@@ -40,11 +41,11 @@ class Generator(nn.Module, Described):
 
         Args:
             original: Gives the expression, ``(B, 3, S, S)`` in [-1, 1].
-            target: Gives identity, head pose and background, ``(B, 3, S, S)``, or ``(1, 3, S, S)`` for one that all share.
+            target: Gives identity, head pose and background, ``(B, 3, S, S)``, or ``(1, 3, S, S)`` for all.
 
         Returns:
-            Normalized faces ``(B, 3, S, S)``, nominally in [-1, 1]: the target plus the decoder's change, not clipped, so
-            that no gradient is lost.
+            Normalized faces ``(B, 3, S, S)``, nominally in [-1, 1]: the target plus the decoder's change, not clipped,
+            so that no gradient is lost.
         """
         normalized, _ = self.merge(original, target)
         return normalized
@@ -52,5 +53,14 @@ class Generator(nn.Module, Described):
     def merge(self, original: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, but returns the encoder's embeddings of the originals ``(B, dim, grid, grid)`` as well."""
         embeddings = self.encoder(original)
-        asked = self.encoder(target).expand(len(original), -1, -1, -1)
+        asked = self._encode_targets(target).expand(len(original), -1, -1, -1)
         return target + self.decoder(self.merging(asked, embeddings)), embeddings
+
+    def _encode_targets(self, target: Tensor) -> Tensor:
+        """Embeddings of all targets; the one that the first pair has is encoded once for all pairs that share it.
+
+        Most pairs of a batch have the common target: this saves nearly half of the encoder's work.
+        """
+        other = (target != target[:1]).flatten(1).any(1)
+        embeddings: Tensor = self.encoder(torch.cat([target[:1], target[other]]))
+        return embeddings[other.cumsum(0) * other]

@@ -43,7 +43,7 @@ class Normalizer(nn.Module):
         expression: ExpressionTeacher | None = None,
     ) -> None:
         super().__init__()
-        self.generator = cast(Generator, generator.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.generator = generator.to(memory_format=torch.channels_last)
         self.register_buffer("target", target)
         self.alignment, self.subjects = alignment, subjects
         self.identity, self.expression = identity, expression

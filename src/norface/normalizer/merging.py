@@ -1,8 +1,8 @@
 """Expression merging module: the target asks, the original answers.
 
-Norface merges the patch embeddings of both faces by attention (paper: "Expression Merging Module"; block and head counts
-are not public). Queries start from the target, so identity, head pose and background are what comes out by default, and
-expression is the only thing that the losses have to push in.
+Norface merges the patch embeddings of both faces by attention (paper: "Expression Merging Module"; block and head
+counts are not public). Queries start from the target, so identity, head pose and background are what comes out by
+default, and expression is the only thing that the losses have to push in.
 """
 
 from __future__ import annotations
@@ -78,4 +78,5 @@ class ExpressionMerging(nn.Module, Described):
         context = original.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
             x = block(x, context)
-        return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        merged: Tensor = x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        return merged

@@ -8,7 +8,7 @@ from torchmetrics import Metric
 
 
 def face_region(size: int) -> Tensor:
-    """bool ``(size, size)``: an ellipse from the brows to the chin of the aligned crop, the same for every table."""
+    """Bool ``(size, size)``: an ellipse from the brows to the chin of the aligned crop, the same for every table."""
     axis = (torch.arange(size) + 0.5) / size
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return ((x - 0.5) / 0.34) ** 2 + ((y - 0.56) / 0.42) ** 2 <= 1.0

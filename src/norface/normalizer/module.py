@@ -7,7 +7,7 @@ from typing import Any, cast
 import lightning
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
+from torch import Tensor
 
 import norface
 from norface.backbones import load_encoder
@@ -56,6 +56,7 @@ class NormalizerTask(lightning.LightningModule):
     """
 
     target: Tensor
+    iteration: Tensor
 
     def __init__(
         self,
@@ -79,8 +80,8 @@ class NormalizerTask(lightning.LightningModule):
         if encoder_weights is not None:
             load_encoder(generator.encoder, encoder_weights)
         channels_last = torch.channels_last
-        self.generator = cast(Generator, generator.to(memory_format=channels_last))  # type: ignore[call-overload]
-        self.discriminator = cast(nn.Module, discriminator.to(memory_format=channels_last))  # type: ignore[call-overload]
+        self.generator = generator.to(memory_format=channels_last)
+        self.discriminator = discriminator.to(memory_format=channels_last)
         self.average = MovingAverage(self.generator, decay=ema_decay)
         self.weights = weights
         # Registered as part of the objective alone, once the number of action units is known.
@@ -92,8 +93,6 @@ class NormalizerTask(lightning.LightningModule):
         self.register_buffer("target", torch.zeros(1, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
         self.expression_r2 = ExpressionR2(size=size)
-
-    iteration: Tensor
 
     @property
     def faces(self) -> FaceDataModule:
@@ -172,7 +171,7 @@ class NormalizerTask(lightning.LightningModule):
             )
         optimizer.zero_grad()
         self.manual_backward(loss)
-        self.clip_gradients(optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+        self.clip_gradients(optimizer.optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
         optimizer.step()
 
     def validation_step(self, batch: PairSample, batch_idx: int) -> None:

@@ -23,7 +23,7 @@ class Teacher(nn.Module):
     """
 
     def freeze(self) -> None:
-        """Stop all parameters from training and switch to evaluation mode; subclasses call it last in the constructor."""
+        """Stop all training and switch to evaluation mode; subclasses call it last in the constructor."""
         self.requires_grad_(False)
         self.eval()
 

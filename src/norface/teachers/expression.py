@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,7 +62,7 @@ class ExpressionTask(TeacherTask):
                     action="Train the expression teacher on a table with labels.",
                 )
             network = ExpressionNetwork(self.embed[0], emotions=emotions, aus=aus)
-            self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network = network.to(memory_format=torch.channels_last)
 
     def loss(self, batch: FaceSample) -> dict[str, Tensor]:
         """Intensity error and weighted emotion cross-entropy of a batch."""

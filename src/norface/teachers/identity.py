@@ -47,7 +47,7 @@ class IdentityTask(TeacherTask):
         seed: int = 0,
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed)
-        self.network = EmbeddingNetwork(encoder, dim=dim, dropout=dropout).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = EmbeddingNetwork(encoder, dim=dim, dropout=dropout).to(memory_format=torch.channels_last)
         self.dim = dim
         self.margin: AngularMargin | None = None
         self.found: list[tuple[Tensor, Tensor]] = []

@@ -28,7 +28,7 @@ class AngularMargin(nn.Module):
         """Unit-norm embeddings ``(B, dim)``, int64 subject indices ``(B,)``; returns a scalar."""
         cosine = (embedding.float() @ F.normalize(self.centres, dim=1).T).clamp(-1 + 1e-6, 1 - 1e-6)  # (B, subjects)
         right = F.one_hot(subject, cosine.shape[1]).bool()
-        # Past pi - margin the cosine of the sum rises again and would reward a worse angle; cos(theta) - 1 stays monotone.
+        # Past pi - margin the cosine of the sum rises again and would reward a worse angle; cosine - 1 is monotone.
         angle = torch.arccos(cosine)
         harder = torch.where(angle + self.margin < torch.pi, torch.cos(angle + self.margin), cosine - 1.0)
         return F.cross_entropy(self.scale * torch.where(right, harder, cosine), subject)

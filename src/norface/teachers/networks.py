@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from norface.backbones import ConvEncoder
+from norface.backbones import ConvEncoder, Standardize
 from norface.specs import Described
 from norface.teachers.base import ExpressionReading
 
-POOL = 2
+POOL = 4
 """Patch embeddings are pooled to a POOL x POOL grid, which keeps brows and mouth apart."""
 
 
@@ -25,13 +25,14 @@ class EmbeddingNetwork(nn.Module, Described):
     def __init__(self, encoder: ConvEncoder, *, dim: int = 64, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder, self.dim = encoder, dim
+        self.standardize = Standardize(encoder.dim * POOL * POOL)
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(encoder.dim * POOL * POOL, dim)
 
     def forward(self, image: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, dim)``."""
         pooled = F.adaptive_avg_pool2d(self.encoder(image), POOL).flatten(1)
-        return F.normalize(self.project(self.dropout(pooled)), dim=1)
+        return F.normalize(self.project(self.dropout(self.standardize(pooled))), dim=1)
 
 
 class ExpressionNetwork(nn.Module, Described):

@@ -56,7 +56,8 @@ class TeacherTask(lightning.LightningModule):
                 action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
             )
         size = len(batch["original"])
-        self.log_dict({f"train/{k}": v.detach() for k, v in parts.items()}, on_step=False, on_epoch=True, batch_size=size)
+        logged = {f"train/{name}": value.detach() for name, value in parts.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
         return total
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -23,7 +23,7 @@ def _load_network(checkpoint: str, kind: type[EmbeddingNetwork] | type[Expressio
             expected=f"a teacher of class {kind.__name__}",
             found=type(network).__name__,
             where=str(path),
-            action="Identity and expression teachers are different checkpoints: check which one the configuration names.",
+            action="Identity and expression teachers are different checkpoints: name the other one.",
         )
     prefix = "network."
     network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})

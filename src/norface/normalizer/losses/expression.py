@@ -2,8 +2,9 @@
 
     L_exp = mean (1 - <e(output), e(original)>) + mean_k (a_k(output) - a_k(original))^2
 
-with e the unit-norm expression embedding of a frozen teacher and a its named outputs (action units, scaled to 0..1). The
-first term follows FreeAvatar's embedding consistency (Qiu et al. 2024); the second says the same in the field's own terms.
+with e the unit-norm expression embedding of a frozen teacher and a its named outputs (action units, scaled to 0..1).
+The first term follows FreeAvatar's embedding consistency (Qiu et al. 2024); the second says the same in the field's own
+terms.
 """
 
 from __future__ import annotations
@@ -27,5 +28,5 @@ class ExpressionConsistencyLoss(nn.Module):
         with torch.no_grad():
             wanted = self.teacher(original)
         found = self.teacher(output)
-        embedding = (1.0 - (found.embedding * wanted.embedding).sum(1)).mean()
+        embedding: Tensor = (1.0 - (found.embedding * wanted.embedding).sum(1)).mean()
         return embedding + F.mse_loss(found.outputs, wanted.outputs)

@@ -2,8 +2,8 @@
 
     L_pair = mean over pixels p of (output_p - truth_p)^2 / (s_p^2 + s_0^2)
 
-with s_p the standard deviation of the true normalized face at pixel p over the training set. Without the division the loss
-collapses to one constant face: few pixels carry the expression, and an average face already explains the rest.
+with s_p the standard deviation of the true normalized face at pixel p over the training set. Without the division the
+loss collapses to one constant face: few pixels carry the expression, and an average face already explains the rest.
 """
 
 from __future__ import annotations

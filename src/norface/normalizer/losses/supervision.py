@@ -1,7 +1,7 @@
 """Supervision of the encoder by action-unit labels, where the table has them.
 
-A linear read-out of the original's pooled embedding must predict the intensities. It tells the shared encoder early what an
-expression is, before the image losses have found out; the generator itself never sees a label.
+A linear read-out of the original's pooled embedding must predict the intensities. It tells the shared encoder early
+what an expression is, before the image losses have found out; the generator itself never sees a label.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from norface.backbones import Standardize
 from norface.labels import MAX_INTENSITY
+
+POOL = 4
 
 
 class SupervisionLoss(nn.Module):
@@ -22,12 +25,14 @@ class SupervisionLoss(nn.Module):
 
     def __init__(self, *, dim: int, aus: int) -> None:
         super().__init__()
-        self.read_out = nn.Linear(4 * dim, aus)
+        self.standardize = Standardize(POOL * POOL * dim)
+        self.read_out = nn.Linear(POOL * POOL * dim, aus)
 
     def forward(self, embeddings: Tensor, intensity: Tensor) -> Tensor:
-        """Embeddings ``(B, dim, h, w)``, intensities ``(B, K)`` in 0..5 with NaN = unknown; scalar, 0 if none is known."""
-        pooled = nn.functional.adaptive_avg_pool2d(embeddings, 2).flatten(1)  # (B, 4 dim): keeps brow and mouth apart
+        """Embeddings ``(B, dim, h, w)``, intensities ``(B, K)`` in 0..5 with NaN = unknown; scalar, 0 without any."""
+        pooled = nn.functional.adaptive_avg_pool2d(embeddings, POOL).flatten(1)  # (B, 16 dim)
         known = ~torch.isnan(intensity)
         wanted = torch.nan_to_num(intensity) / MAX_INTENSITY
-        error = (self.read_out(pooled).float() - wanted).square() * known
-        return error.sum() / known.sum().clamp_min(1)
+        error = (self.read_out(self.standardize(pooled)).float() - wanted).square() * known
+        loss: Tensor = error.sum() / known.sum().clamp_min(1)
+        return loss

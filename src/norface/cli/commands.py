@@ -1,0 +1,59 @@
+"""Which commands exist. Plain data, so that ``norface --help`` needs no other import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Args:
+        summary: One line for ``norface --help``.
+        function: ``module:function``; its signature is the command's options. Training commands share one function,
+            which takes the whole command line.
+        positional: Whether required arguments are given by position; if not, as ``--name``.
+    """
+
+    summary: str
+    function: str
+    positional: bool = True
+
+
+TRAINING = "norface.cli.training:main"
+
+COMMANDS: dict[str, dict[str, Command]] = {
+    "Train and apply (LightningCLI; several --config merge from left to right)": {
+        "fit": Command("train a teacher, a normalizer or a classifier", TRAINING),
+        "validate": Command("metrics of a checkpoint on the validation split", TRAINING),
+        "test": Command("metrics of a checkpoint on the test split", TRAINING),
+        "predict": Command("outputs of a checkpoint for every face", TRAINING),
+    },
+    "Data": {
+        "faces draw": Command("draw the built-in faces and their table", "norface.cli.faces:draw", positional=False),
+        "data check": Command("check a face table: columns, labels, images, splits", "norface.cli.data:check"),
+        "data split": Command(
+            "give every subject of a table a split, by seed", "norface.cli.data:split", positional=False
+        ),
+    },
+    "Normalized faces": {
+        "cache build": Command(
+            "normalize every face of a table once, and keep it", "norface.cli.cache:build", positional=False
+        ),
+        "cache verify": Command("check every checksum of a cache", "norface.cli.cache:verify"),
+        "cache stats": Command("size, parents and quality figures of a cache", "norface.cli.cache:stats"),
+        "cache export": Command("write a cache out as PNG files", "norface.cli.cache:export"),
+    },
+    "Judge": {
+        "gate": Command("is expression kept and identity removed?", "norface.cli.gate:gate", positional=False),
+        "report": Command("results file to HTML page and PNG figures", "norface.report.command:report"),
+        "doctor": Command("what this machine has: Python, torch, weights, disk", "norface.cli.doctor:doctor"),
+    },
+}
+"""Commands by the heading under which the help lists them. A name of two words is a group and a command."""
+
+
+def all_commands() -> dict[str, Command]:
+    """Every command by name."""
+    return {name: command for group in COMMANDS.values() for name, command in group.items()}

@@ -1,0 +1,45 @@
+"""``norface faces draw``: a data set out of nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEFAULT_SUBJECTS = 200
+
+
+def draw(
+    *,
+    out: Path,
+    subjects: int | None = None,
+    faces_per_subject: int = 24,
+    size: int = 64,
+    seed: int = 0,
+    processes: int | None = None,
+    splits: dict[str, int] | None = None,
+) -> None:
+    """Draw the built-in faces: images, true normalized faces and the face table.
+
+    The same options give the same pixels, whatever the number of processes.
+
+    Args:
+        out: Folder for images and table.
+        subjects: How many people; the sum of the splits where those are given, else 200.
+        faces_per_subject: How many faces of each; a multiple of 8 balances the emotions.
+        size: Side of the images in pixels, 32 to 256.
+        seed: Which people and which faces.
+        processes: Worker processes; without it, one per CPU core.
+        splits: Subjects per split, such as --splits.normalizer 140 --splits.train 16; without it the table has none,
+            and each stage splits by seed.
+    """
+    from norface.synthetic import draw_faces
+
+    written = draw_faces(
+        out,
+        subjects=DEFAULT_SUBJECTS if subjects is None and not splits else subjects,
+        faces_per_subject=faces_per_subject,
+        size=size,
+        seed=seed,
+        processes=processes,
+        splits=splits,
+    )
+    print(f"face table: {written}")

@@ -1,0 +1,64 @@
+"""``norface gate``: may the normalized faces be trusted?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def gate(
+    *,
+    normalizer: Path,
+    table: Path,
+    cache: Path,
+    out: Path,
+    evaluator: Path | None = None,
+    results: Path | None = None,
+    epochs: int = 30,
+    seed: int = 0,
+    require: bool = False,
+) -> bool:
+    """Measure a normalizer on people that nobody trained on: is the expression kept, is the identity removed?
+
+    The verdict is also noted in the cache, and every report of what is made from it says so.
+
+    Args:
+        normalizer: Checkpoint of the normalizer.
+        table: Folder with faces.parquet, or a CSV or Parquet file; with splits.
+        cache: Folder of caches; a missing cache is made.
+        out: Folder for pictures.
+        evaluator: Checkpoint of an identity network that was in no loss of the normalizer; without it, identity is not
+            measured.
+        results: Results file that the figures go into.
+        epochs: Passes of each probe over its training faces.
+        seed: Of the probes.
+        require: Exit with 1 where the gate is not passed.
+    """
+    from norface.evaluation import run_gate
+    from norface.normalizer import TrainedNormalizer
+    from norface.results import update_results
+    from norface.teachers import TrainedIdentity
+
+    figures = run_gate(
+        TrainedNormalizer(str(normalizer)),
+        table=str(table),
+        cache=cache,
+        out=out,
+        embed=TrainedIdentity(str(evaluator)) if evaluator else None,
+        epochs=epochs,
+        seed=seed,
+    )
+    if results is not None:
+        update_results(results, figures)
+    _print_checks(figures["gate"])
+    return bool(figures["gate"]["passed"]) or not require
+
+
+def _print_checks(judged: Mapping[str, object]) -> None:
+    checks = judged["checks"]
+    assert isinstance(checks, list)
+    for check in checks:
+        sign = ">=" if check["direction"] == "min" else "<="
+        mark = "pass" if check["passed"] else "FAIL"
+        print(f"{mark}  {check['name']:<22} {check['value']:.3f}  (must be {sign} {check['limit']:.3f})")
+    print("the gate is passed" if judged["passed"] else "the gate is NOT passed: do not trust these normalized faces")

@@ -1,0 +1,245 @@
+"""``norface fit|validate|test|predict``: LightningCLI with norface's classes under their short names.
+
+Configurations name a model and a data module by class path; nothing is registered. What is added to LightningCLI: a run
+folder, resuming, testing after fitting, results, and errors a user can read.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+import torch
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger
+
+import norface.classifier
+import norface.data
+import norface.normalizer
+import norface.teachers  # noqa: F401  # these four: short class names in configurations
+from norface.cli.history import join, set_aside
+from norface.cli.parsing import usage_error
+from norface.cli.versions import run_versions
+from norface.errors import CheckpointError, ConfigError
+from norface.evaluation import gap_closed
+from norface.results import INPUTS, SECTIONS, update_results
+
+LAST = "checkpoints/last.ckpt"
+FIGURE_OF_MERIT = {"fer": "accuracy", "au": "f1", "au-intensity": "icc"}
+KEYWORDS = ("last", "best", "hpc", "registry")
+
+QUIET: tuple[str, ...] = (
+    ".*does not have many workers.*",  # small images: worker processes cost more than they save
+    ".*The number of training batches.*is smaller than the logging interval.*",  # tiny runs
+    ".*Experiment logs directory .* exists and is not empty.*",  # its metrics.csv was set aside, see `history`
+    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run is meant to continue there
+    ".*there is no last checkpoint available.*",  # `--ckpt_path last` on the first start
+    ".*module\\(s\\) in eval mode at the start of training.*",  # frozen teachers and the moving average are meant to be
+    ".*GPU available but not used.*",  # asked for by --trainer.accelerator cpu
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch, not ours to change
+)
+"""Warnings of Lightning that ask for nothing a user should do, each with its reason."""
+
+
+@runtime_checkable
+class Tested(Protocol):
+    """A module that can be tested: plain figures, filled when the test epoch ends."""
+
+    test_results: dict[str, object]
+
+
+class TrainingParser(LightningArgumentParser):
+    """Lightning's parser with short errors."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise instead of printing fifty lines of usage.
+
+        Raises:
+            UsageError: Always.
+        """
+        if not self.exit_on_error:  # a parser inside a parser: the outer one tells
+            super().error(message, ex)
+        raise usage_error(message, prog=self.prog, help_text=self.format_help()) from ex
+
+
+class NorfaceCLI(LightningCLI):
+    """LightningCLI with a run folder, resuming and results."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Options besides those of trainer, model and data."""
+        parser.add_argument("--run", type=str, default="runs/unnamed", help="Folder for checkpoints, curves, previews.")
+        parser.add_argument("--test_after_fit", type=bool, default=False, help="Test the last weights after `fit`.")
+        parser.add_argument("--results", type=str | None, default=None, help="Results file that test figures go into.")
+        parser.add_argument(
+            "--results_key", type=str, default="classifier.both", help="Where in the results file, such as probe.raw."
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, find the checkpoint, and remember what was asked for."""
+        self.config = parser.parse_args(args)
+        options = self._options()
+        check_results_key(options["results_key"])
+        last = Path(options["run"]) / LAST
+        if options.get("ckpt_path") == "last" and last.is_file():
+            options["ckpt_path"] = str(last)
+            print(f"resuming from {last}")
+        check_checkpoint(options.get("ckpt_path"))
+        self._asked = options["model"].clone()
+
+    def before_instantiate_classes(self) -> None:
+        """Print each option that the checkpoint's stored hyper-parameters replaced: Lightning does so silently."""
+        for key, found in self._options()["model"].items():
+            asked = self._asked.get(key)
+            if asked != found:
+                print(f"model.{key}: {found!r} from the checkpoint replaces {asked!r}")
+        # Each command leaves its own record, so that testing does not overwrite what was trained.
+        self.save_config_kwargs = {"config_filename": f"{self.subcommand}.yaml", "overwrite": True}
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Trainer that writes into the run folder: curves when fitting, nothing but the configuration otherwise."""
+        run = self._options()["run"]
+        if self._options()["trainer"].get("logger") in {None, True}:
+            # Testing makes no curves, and would delete those of the fit.
+            kwargs["logger"] = CSVLogger(run, name="", version="") if self.subcommand == "fit" else False
+        return super().instantiate_trainer(default_root_dir=run, **kwargs)
+
+    def before_fit(self) -> None:
+        """Keep the curves of an interrupted run."""
+        set_aside(Path(self._options()["run"]), resuming=bool(self._options()["ckpt_path"]))
+
+    def after_fit(self) -> None:
+        """Join the curves; test, where asked for."""
+        join(Path(self._options()["run"]))
+        if self._options()["test_after_fit"]:
+            self.trainer.test(self.model, datamodule=self.datamodule)
+            self.after_test()
+
+    def after_test(self) -> None:
+        """Write the test figures into the results file."""
+        options = self._options()
+        if not options["results"]:
+            return
+        if not isinstance(self.model, Tested):
+            raise ConfigError(
+                expected="a model whose test gives results",
+                found=type(self.model).__name__,
+                where="--results",
+                action="Leave --results out; this model has no test figures.",
+            )
+        path = Path(options["results"])
+        section, _, name = str(options["results_key"]).partition(".")
+        facts = {"seed": int(options["seed_everything"]), "versions": run_versions()}
+        merged = update_results(path, {section: {name: dict(self.model.test_results)}, **facts})
+        closed = compare(merged[section])
+        if closed is not None:
+            update_results(path, {section: {"gap_closed": closed}})
+
+    def _options(self) -> Any:
+        return self.config[self.config["subcommand"]] if "subcommand" in self.config else self.config
+
+
+def compare(section: object) -> float | None:
+    """Share of the way from originals to true normalized faces that both images together go; None where not known.
+
+    Args:
+        section: A classifier's part of the results: scores by what was read.
+    """
+    scores = [_score(section, name) for name in ("raw", "both", "oracle")]
+    raw, both, oracle = scores
+    return None if raw is None or both is None or oracle is None else gap_closed(raw, both, oracle)
+
+
+def _score(section: object, name: str) -> float | None:
+    block = section.get(name) if isinstance(section, Mapping) else None
+    if not isinstance(block, Mapping):
+        return None
+    score = block.get(FIGURE_OF_MERIT[str(block.get("task", "fer"))])
+    return float(score) if isinstance(score, int | float) else None
+
+
+def check_results_key(key: str) -> None:
+    """Make sure before training that results will find their place.
+
+    Raises:
+        ConfigError: It is not ``section.input``.
+    """
+    section, _, name = key.partition(".")
+    if section not in SECTIONS or name not in INPUTS:
+        raise ConfigError(
+            expected=f"one of {', '.join(SECTIONS)}, a dot, and one of {', '.join(INPUTS)}",
+            found=key,
+            where="--results_key",
+            action="Name the part of the results file that these figures are, such as classifier.both.",
+        )
+
+
+def check_checkpoint(path: str | None) -> None:
+    """Make sure that a checkpoint can be opened, before anything is built.
+
+    Raises:
+        CheckpointError: Missing, truncated, or holding code.
+    """
+    if not path or path in KEYWORDS:
+        return
+    action = "Correct the path, or leave --ckpt_path out to start anew."
+    if not Path(path).is_file():
+        raise CheckpointError(expected="a checkpoint", found="no such file", where=path, action=action)
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file
+        raise CheckpointError(
+            expected="a readable checkpoint",
+            found=f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:160]}",
+            where=path,
+            action=f"The file is damaged or holds code: delete it. {action}",
+        ) from error
+
+
+def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
+    """Parse a command line and build what it names.
+
+    Args:
+        args: Subcommand and options; without `run`, options only.
+        run: Also run the subcommand.
+    """
+    return NorfaceCLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        parser_class=TrainingParser,
+        parser_kwargs={"prog": "norface", "allow_abbrev": False},
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        args=args,
+        run=run,
+    )
+
+
+def main(args: list[str]) -> int:
+    """Run one training command; `args` starts with its name.
+
+    Returns:
+        Exit code.
+    """
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # device inventory, tips, seeds
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with warnings.catch_warnings():
+            for message in QUIET:
+                warnings.filterwarnings("ignore", message=message)
+            make_cli(args)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning's way of ending after Ctrl-C
+            raise KeyboardInterrupt from end
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return 0

@@ -1,0 +1,62 @@
+"""Every configuration that ships is built, in the combinations that the Makefile uses."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from norface.errors import CheckpointError
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.yaml"))
+RUN = "runs/of-this-test"
+
+
+def _fits(*settings: str) -> dict[str, list[str]]:
+    """Options of each `norface fit` of a demo, by run folder."""
+    if shutil.which("make") is None:
+        return {}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+    }
+    command = ["make", "-n", "demo", f"RUN={RUN}", *settings]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment).stdout
+    lines = [shlex.split(line) for line in shown.replace("\\\n", " ").splitlines()]
+    fits = [words[2:] for words in lines if words[:1] == [".venv/bin/norface"] and words[1] == "fit"]
+    return {words[words.index("--run") + 1].removeprefix(f"{RUN}/"): words for words in fits}
+
+
+FITS = {**_fits(), **_fits("TASK=au"), **_fits("TASK=au-intensity")}
+FAST = _fits("FAST=1")
+
+
+def test_every_configuration_is_used() -> None:
+    used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
+    assert set(CONFIGS) == used
+
+
+@pytest.mark.parametrize("options", [*FITS.values(), *FAST.values()], ids=[*FITS, *(f"{name}-fast" for name in FAST)])
+def test_configuration_can_be_built(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.main import users_error
+    from norface.cli.training import make_cli
+
+    monkeypatch.chdir(ROOT)
+    missing = [name for name in options if name.endswith(".yaml") and not (ROOT / name).is_file()]
+    assert not missing
+    words = iter(options)
+    # What only the subcommand or `norface` itself takes.
+    kept = [w for word in words for w in (() if word in {"--ckpt_path", "--timing"} and next(words) else (word,))]
+    try:
+        cli = make_cli(kept, run=False)
+    except Exception as error:
+        known = users_error(error)  # a stage reads checkpoints of earlier stages as soon as it is built
+        if not (isinstance(known, CheckpointError) and known.where.startswith(RUN)):
+            raise
+    else:
+        assert cli.trainer.default_root_dir.startswith(RUN)
+        assert cli.trainer.max_epochs
