@@ -12,10 +12,11 @@ SEED ?= 0
 FAST ?=
 DATA ?=
 TASK ?= fer
+SIZE ?= $(if $(DATA),96,64)
 RUN ?= runs/demo$(if $(FAST),-fast)$(if $(DATA),-$(basename $(notdir $(DATA))))$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 
 TASKS := fer au au-intensity
-SETTINGS := SEED=$(SEED) FAST=$(FAST) DATA=$(DATA)
+SETTINGS := SEED=$(SEED) FAST=$(FAST) DATA=$(DATA) SIZE=$(SIZE)
 DONE := $(RUN)/.done
 RESULTS := $(RUN)/results.json
 FACES := $(RUN)/faces
@@ -42,7 +43,7 @@ SUBJECTS := $(if $(FAST),--splits.normalizer 60 --splits.train 12 --splits.val 4
 
 # $(call fit,<folder of the run>,<configurations>): one training command that resumes where it was stopped.
 fit = $(NORFACE) fit $(foreach name,trainer data/faces $(2) $(if $(FAST),fast),--config configs/$(name).yaml) \
-  --run $(RUN)/$(1) --ckpt_path last --data.table $(FACES) --seed_everything $(SEED) --data.seed $(SEED)
+  --data.image_size $(SIZE) --run $(RUN)/$(1) --ckpt_path last --data.table $(FACES) --seed_everything $(SEED) --data.seed $(SEED)
 # $(call classify,<what it reads>): fit, then test the last weights.
 classify = $(call fit,classifier/$(TASK)/$(1),classifier/$(TASK) $(if $(filter-out both,$(1)),classifier/$(1))) \
   --test_after_fit true --results $(RESULTS) --results_key $(SECTION).$(1) $(call timing,$(TASK)_$(1))
@@ -54,9 +55,9 @@ EXPRESSION = $(RUN)/teacher/expression/checkpoints/last.ckpt
 
 $(DONE)/faces: | $(DONE)/settings
 ifeq ($(DATA),)
-	$(NORFACE) faces draw --out $(FACES) --faces_per_subject 24 --seed $(SEED) $(SUBJECTS) $(call timing,faces)
+	$(NORFACE) faces draw --out $(FACES) --size $(SIZE) --faces_per_subject 24 --seed $(SEED) $(SUBJECTS) $(call timing,faces)
 else
-	$(NORFACE) data split --table $(DATA) --out $(FACES) --normalizer 0.6 --seed $(SEED) $(call timing,faces)
+	$(NORFACE) data split --table $(DATA) --out $(FACES) --normalizer 0.66 --train 0.14 --val 0.04 --test 0.16 --seed $(SEED) $(call timing,faces)
 endif
 	@touch $@
 
@@ -70,6 +71,7 @@ $(DONE)/expression: | $(DONE)/identity
 
 $(DONE)/normalizer: | $(DONE)/expression
 	$(call fit,normalizer,normalizer/demo) $(call timing,normalizer) --model.encoder_weights $(EXPRESSION) \
+	  --model.generator.merging.grid $(shell expr $(SIZE) / 8) \
 	  --model.identity_teacher TrainedIdentity --model.identity_teacher.checkpoint $(IDENTITY) \
 	  --model.expression_teacher TrainedExpression --model.expression_teacher.checkpoint $(EXPRESSION)
 	@touch $@
@@ -125,6 +127,7 @@ help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s "$$(printf '\t')"
 	@echo; echo "RUN=$(RUN)  folder of the run        SEED=0   seed of everything   FAST=1  small and quick"
 	@echo "DATA=path      faces.csv or a folder instead of the built-in faces     WEIGHTS=1  also install [weights]"
+	@echo "SIZE=$(SIZE)        side of the aligned faces in pixels, a multiple of 8"
 	@echo "TASK=$(TASK)       one of $(TASKS)                       PYTHON=$(PYTHON)  3.11 or newer"
 
 demo: same-settings $(addprefix $(DONE)/,$(STAGES)) report ## the whole pipeline, ends with a table and an HTML report

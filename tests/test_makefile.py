@@ -61,7 +61,7 @@ def test_demo_is_a_list_of_commands(tmp_path: Path) -> None:
 def test_finished_stages_are_skipped(tmp_path: Path) -> None:
     done = tmp_path / "run" / ".done"
     done.mkdir(parents=True)
-    (done / "settings").write_text("SEED=0 FAST= DATA=\n")
+    (done / "settings").write_text("SEED=0 FAST= DATA= SIZE=64\n")
     for stage in ("faces", "identity", "expression", "normalizer"):
         (done / stage).touch()
     assert names(commands("demo", f"RUN={tmp_path}/run"))[0] == "cache build"
@@ -85,7 +85,7 @@ def test_settings_choose_their_own_folder() -> None:
 def test_other_settings_in_the_same_folder_are_refused(tmp_path: Path) -> None:
     done = tmp_path / "run" / ".done"
     done.mkdir(parents=True)
-    (done / "settings").write_text("SEED=0 FAST= DATA=\n")
+    (done / "settings").write_text("SEED=0 FAST= DATA= SIZE=64\n")
     result = make("same-settings", f"RUN={tmp_path}/run", "SEED=1")
     assert result.returncode == 2
     assert "was made with SEED=0" in result.stderr

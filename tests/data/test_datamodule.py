@@ -48,12 +48,12 @@ def test_attributes_after_setup(table_path: Path) -> None:
 def test_alignment_is_the_tables_unless_asked_for(table_path: Path, facekit: Path) -> None:
     own = FaceDataModule(str(table_path))
     own.setup("fit")
-    assert own.alignment == Alignment(32, 0.1, 0.1)
+    assert own.alignment == own.table.meta.alignment
     with pytest.raises(AlignmentError, match=r"found Alignment\(size=32"):
         FaceDataModule(str(table_path), image_size=64).setup("fit")
     free = FaceDataModule(str(facekit), image_size=96, drop=0.0)
     free.setup("fit")
-    assert free.alignment == Alignment(96, 0.1, 0.0)
+    assert free.alignment == Alignment(96, drop=0.0)
     assert next(iter(free.val_dataloader()))["original"].shape[-1] == 96
 
 
@@ -185,6 +185,14 @@ def test_validation_and_test_pair_every_face_with_the_common_target(table_path: 
         assert not any(batch["same_image"].any() for batch in loader)
     free = module(table_path, None, pairs=PairPolicy(0, 1, 0), train_split="normalizer")
     assert next(iter(free.val_dataloader()))["same_image"].all()  # no common target: what the policy says
+
+
+def test_small_split_is_passed_several_times(table_path: Path) -> None:
+    once, often = module(table_path, None), module(table_path, None, epoch_faces=60)
+    rows = len(once.usable_rows("train"))
+    assert len(often.train_dataloader().sampler) == rows * round(60 / rows)  # type: ignore[arg-type]
+    assert len(once.train_dataloader().sampler) == rows  # type: ignore[arg-type]
+    assert len(often.test_dataloader()) == len(once.test_dataloader())
 
 
 def test_only_training_faces_are_augmented(table_path: Path) -> None:

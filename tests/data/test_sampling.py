@@ -44,6 +44,18 @@ def test_unshuffled_order_never_changes_and_global_state_is_untouched() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_passes_of_one_epoch_differ_in_order_and_draws() -> None:
+    sampler = EpochSampler(Numbers(), shuffle=True, passes=3)
+    sampler.set_epoch(2)
+    keys = list(sampler)
+    assert len(sampler) == len(keys) == 30
+    assert len(set(keys)) == 30  # no face is drawn twice in the same way
+    assert {epoch for epoch, _ in keys} == {6, 7, 8}
+    orders = [tuple(index for epoch, index in keys if epoch == number) for number in (6, 7, 8)]
+    assert len(set(orders)) == 3
+    assert list(sampler) == keys
+
+
 def test_processes_share_the_work() -> None:
     parts = [list(EpochSampler(Numbers(), shuffle=True, rank=rank, world_size=2)) for rank in range(2)]
     assert sorted(index for part in parts for _, index in part) == list(range(10))

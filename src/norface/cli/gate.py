@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from norface.evaluation.figures import Embed
 
 
 def gate(
@@ -13,6 +17,8 @@ def gate(
     cache: Path,
     out: Path,
     evaluator: Path | None = None,
+    evaluator_mean: float = 127.5,
+    evaluator_scale: float = 127.5,
     results: Path | None = None,
     epochs: int = 30,
     seed: int = 0,
@@ -27,24 +33,33 @@ def gate(
         table: Folder with faces.parquet, or a CSV or Parquet file; with splits.
         cache: Folder of caches; a missing cache is made.
         out: Folder for pictures.
-        evaluator: Checkpoint of an identity network that was in no loss of the normalizer; without it, identity is not
-            measured.
+        evaluator: Identity network that was in no loss of the normalizer, a stage-0 checkpoint or an ArcFace-type .onnx
+            file; without it, identity is not measured.
+        evaluator_mean, evaluator_scale: What an .onnx evaluator wants subtracted from pixels in 0..255, and divided by.
         results: Results file that the figures go into.
         epochs: Passes of each probe over its training faces.
         seed: Of the probes.
         require: Exit with 1 where the gate is not passed.
     """
     from norface.evaluation import run_gate
+    from norface.evaluation.onnx_identity import OnnxIdentity
     from norface.normalizer import TrainedNormalizer
     from norface.results import update_results
     from norface.teachers import TrainedIdentity
 
+    source = TrainedNormalizer(str(normalizer))
+    embed: Embed | None = None
+    if evaluator is not None and evaluator.suffix == ".onnx":
+        alignment = source.load().alignment
+        embed = OnnxIdentity(evaluator, alignment=alignment, mean=evaluator_mean, scale=evaluator_scale)
+    elif evaluator is not None:
+        embed = TrainedIdentity(str(evaluator))
     figures = run_gate(
-        TrainedNormalizer(str(normalizer)),
+        source,
         table=str(table),
         cache=cache,
         out=out,
-        embed=TrainedIdentity(str(evaluator)) if evaluator else None,
+        embed=embed,
         epochs=epochs,
         seed=seed,
     )

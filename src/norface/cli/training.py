@@ -40,6 +40,7 @@ QUIET: tuple[str, ...] = (
     ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run is meant to continue there
     ".*there is no last checkpoint available.*",  # `--ckpt_path last` on the first start
     ".*module\\(s\\) in eval mode at the start of training.*",  # frozen teachers and the moving average are meant to be
+    ".*The dirpath has changed from.*",  # a checkpoint of one run tested in the folder of another
     ".*GPU available but not used.*",  # asked for by --trainer.accelerator cpu
     ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch, not ours to change
 )

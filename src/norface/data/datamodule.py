@@ -42,6 +42,8 @@ class FaceDataModule(L.LightningDataModule):
         margin: Border around ArcFace's crop, as a share of its side; None: the table's own, else 0.1.
         drop: How far the crop is moved down, likewise; None: the table's own, else 0.1.
         batch_size: Faces in a batch.
+        epoch_faces: About how many faces make an epoch of training: a smaller split is passed several times, so that
+            the length of a run does not depend on the table. None: every face once.
         num_workers: Processes that read and augment; 0: the main process does.
         seed: Order, augmentation and pairs; these depend on (seed, epoch, index) only.
         splits: Subjects of each split (int) or share of them (float), where the table has no column `split`;
@@ -76,6 +78,7 @@ class FaceDataModule(L.LightningDataModule):
         margin: float | None = None,
         drop: float | None = None,
         batch_size: int = 32,
+        epoch_faces: int | None = None,
         num_workers: int = 0,
         seed: int = 0,
         splits: dict[str, int | float] | None = None,
@@ -101,6 +104,7 @@ class FaceDataModule(L.LightningDataModule):
         self.path = table
         self._size, self._margin, self._drop = image_size, margin, drop
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.epoch_faces = epoch_faces
         self.shares: Mapping[str, int | float] = splits or DEFAULT_SHARES
         self.split_seed = split_seed
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
@@ -241,7 +245,10 @@ class FaceDataModule(L.LightningDataModule):
         dataset = self._datasets[role]
         rank = self.trainer.global_rank if self.trainer is not None else 0
         world_size = self.trainer.world_size if self.trainer is not None else 1
-        sampler = EpochSampler(dataset, shuffle=training, seed=self.seed, rank=rank, world_size=world_size)
+        passes = max(1, round((self.epoch_faces or 0) / len(dataset))) if training else 1
+        sampler = EpochSampler(
+            dataset, shuffle=training, seed=self.seed, passes=passes, rank=rank, world_size=world_size
+        )
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from typing import cast
 
 from torch.utils.data import Dataset, DistributedSampler
@@ -33,15 +33,31 @@ class EpochSampler(DistributedSampler[Key]):
         dataset: Whose indices.
         shuffle: In another order each epoch; else in order, and the epoch stays 0, so validation never changes.
         seed: Which shuffles.
+        passes: How many times an epoch goes through the data set, in another order and with other draws each time.
         rank, world_size: This process among all.
     """
 
     def __init__(
-        self, dataset: Dataset[object], *, shuffle: bool, seed: int = 0, rank: int = 0, world_size: int = 1
+        self,
+        dataset: Dataset[object],
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        passes: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         super().__init__(dataset, num_replicas=world_size, rank=rank, shuffle=shuffle, seed=mix(seed) >> 1)
-        self.size = len(cast(Sized, dataset))
+        self.passes = passes
 
     def __iter__(self) -> Iterator[Key]:
-        epoch = self.epoch if self.shuffle else 0
-        return ((epoch, int(index)) for index in cast(Iterator[int], super().__iter__()))
+        keys: list[Key] = []
+        outer = self.epoch
+        for number in range(self.passes):
+            self.epoch = outer * self.passes + number if self.shuffle else 0
+            keys += [(self.epoch, int(index)) for index in cast(Iterator[int], super().__iter__())]
+        self.epoch = outer
+        return iter(keys)
+
+    def __len__(self) -> int:
+        return super().__len__() * self.passes
