@@ -137,7 +137,6 @@ def test_checkpoint_of_another_class_is_named(run: Path, capsys: pytest.CaptureF
 
 
 def test_classifier_can_be_validated_tested_and_applied(run: Path) -> None:
-    normalizer = str(run / "normalizer/checkpoints/last.ckpt")
     words = [
         *config("classifier/fer", "classifier/raw"),
         "--run",

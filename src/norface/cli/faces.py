@@ -16,6 +16,7 @@ def draw(
     seed: int = 0,
     processes: int | None = None,
     splits: dict[str, int] | None = None,
+    faces_per_split: dict[str, int] | None = None,
 ) -> None:
     """Draw the built-in faces: images, true normalized faces and the face table.
 
@@ -30,6 +31,7 @@ def draw(
         processes: Worker processes; without it, one per CPU core.
         splits: Subjects per split, such as --splits.normalizer 140 --splits.train 16; without it the table has none,
             and each stage splits by seed.
+        faces_per_split: Faces of each subject of a split, where it differs, such as --faces_per_split.normalizer 12.
     """
     from norface.synthetic import draw_faces
 
@@ -41,5 +43,6 @@ def draw(
         seed=seed,
         processes=processes,
         splits=splits,
+        faces_per_split=faces_per_split,
     )
     print(f"face table: {written}")

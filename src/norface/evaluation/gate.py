@@ -87,7 +87,7 @@ def run_gate(
             drop=crop.drop,
             seed=seed,
             source=kind,
-            augment=Augmentation(flip=False),
+            augment=Augmentation(),
             **cached,
         )
         data.prepare_data()

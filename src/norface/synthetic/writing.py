@@ -39,7 +39,10 @@ class _Job:
     seed: int
     alignment: Alignment
     aligned: bool
-    faces: int
+
+
+_Task = tuple[_Job, int, str, int]
+"""Job, subject, its split, how many faces."""
 
 
 def draw_faces(
@@ -53,6 +56,7 @@ def draw_faces(
     seed: int = 0,
     processes: int | None = None,
     splits: Mapping[str, int] | None = None,
+    faces_per_split: Mapping[str, int] | None = None,
     aligned: bool = True,
     progress: bool = True,
 ) -> Path:
@@ -69,6 +73,7 @@ def draw_faces(
         seed: The same seed gives the same pixels.
         processes: Worker processes; as many as there are cores by default.
         splits: Split -> number of subjects, in the order of `norface.labels.SPLITS`; None leaves the column empty.
+        faces_per_split: Split -> faces of each of its subjects, where these are not `faces_per_subject`.
         aligned: See `ProceduralFaces`.
         progress: Show a progress bar.
 
@@ -80,15 +85,17 @@ def draw_faces(
         OutputError: `out` cannot be written.
     """
     names = _splits(subjects, splits)
-    job = _Job(out, seed, Alignment(size, margin, drop), aligned, faces_per_subject)
-    _check(job, len(names), processes)
+    job = _Job(out, seed, Alignment(size, margin, drop), aligned)
+    faces = dict.fromkeys((*SPLITS, ""), faces_per_subject) | dict(faces_per_split or {})
+    tasks = [(job, subject, split, faces[split]) for subject, split in enumerate(names)]
+    _check(job, len(names), min(faces.values()), processes)
     source = ProceduralFaces(seed=seed, alignment=job.alignment, aligned=aligned)
-    _write_description(job, len(names), splits)
+    _write_description(job, len(names), faces_per_subject, splits, faces_per_split)
     write_png(out / "target.png", source.target())
     rows: list[Row] = []
     with Progress(*_COLUMNS, disable=not progress) as bar:
-        task = bar.add_task("drawing faces", total=len(names) * faces_per_subject)
-        for drawn in _drawn(job, names, processes or os.cpu_count() or 1):
+        task = bar.add_task("drawing faces", total=sum(count for *_, count in tasks))
+        for drawn in _drawn(tasks, processes or os.cpu_count() or 1):
             rows += drawn
             bar.advance(task, len(drawn))
     return _write_table(out, rows)
@@ -110,8 +117,8 @@ def _splits(subjects: int | None, splits: Mapping[str, int] | None) -> list[str]
     return [name for name in SPLITS for _ in range(splits.get(name, 0))]
 
 
-def _check(job: _Job, subjects: int, processes: int | None) -> None:
-    for name, value in (("subjects", subjects), ("faces_per_subject", job.faces), ("processes", processes or 1)):
+def _check(job: _Job, subjects: int, faces: int, processes: int | None) -> None:
+    for name, value in (("subjects", subjects), ("faces_per_subject", faces), ("processes", processes or 1)):
         if value < 1:
             raise ConfigError(expected="at least 1", found=str(value), where=name, action="Give a positive number.")
     if job.alignment.margin < 0.0:
@@ -123,8 +130,7 @@ def _check(job: _Job, subjects: int, processes: int | None) -> None:
         )
 
 
-def _drawn(job: _Job, splits: list[str], processes: int) -> Iterator[list[Row]]:
-    tasks = [(job, subject, split) for subject, split in enumerate(splits)]
+def _drawn(tasks: list[_Task], processes: int) -> Iterator[list[Row]]:
     if processes == 1:
         yield from map(_draw_subject, tasks)
         return
@@ -162,11 +168,11 @@ def _source(seed: int, alignment: Alignment, aligned: bool) -> ProceduralFaces:
     return ProceduralFaces(seed=seed, alignment=alignment, aligned=aligned)
 
 
-def _draw_subject(task: tuple[_Job, int, str]) -> list[Row]:
-    job, subject, split = task
+def _draw_subject(task: _Task) -> list[Row]:
+    job, subject, split, faces = task
     source = _source(job.seed, job.alignment, job.aligned)
     rows = []
-    for index in range(job.faces):
+    for index in range(faces):
         face_id = f"s{subject:05d}_{index:04d}"
         image, normalized = f"images/{face_id}.png", f"normalized/{face_id}.png"
         factors = source.factors(subject, index)
@@ -192,14 +198,17 @@ def _draw_subject(task: tuple[_Job, int, str]) -> list[Row]:
     return rows
 
 
-def _write_description(job: _Job, subjects: int, splits: Mapping[str, int] | None) -> None:
+def _write_description(
+    job: _Job, subjects: int, faces: int, splits: Mapping[str, int] | None, faces_per_split: Mapping[str, int] | None
+) -> None:
     """``faces.json``; refuses a folder that holds faces of other settings."""
     provenance: dict[str, object] = {
         "source": "norface.synthetic.ProceduralFaces",
         "seed": job.seed,
         "subjects": subjects,
-        "faces_per_subject": job.faces,
+        "faces_per_subject": faces,
         "splits": dict(splits) if splits is not None else None,
+        "faces_per_split": dict(faces_per_split or {}),
         "aligned": job.aligned,
         "crop": asdict(job.alignment),
         "drawing_version": DRAWING_VERSION,

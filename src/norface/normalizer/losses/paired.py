@@ -22,7 +22,7 @@ class PairedLoss(nn.Module):
 
     spread: Tensor
 
-    def __init__(self, *, image_size: int, floor: float = 0.05) -> None:
+    def __init__(self, *, image_size: int, floor: float = 0.1) -> None:
         super().__init__()
         self.floor = floor
         self.register_buffer("spread", torch.zeros(1, image_size, image_size))
