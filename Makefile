@@ -38,7 +38,7 @@ endif
 # A stage writes $(DONE)/<stage> when it is finished: a second `make demo` skips it, and goes on where it was stopped.
 
 # People per split, and faces of each.
-SUBJECTS := $(if $(FAST),--splits.normalizer 60 --splits.train 12 --splits.val 4 --splits.test 40,\
+SUBJECTS := $(if $(FAST),--splits.normalizer 64 --faces_per_split.normalizer 12 --splits.train 12 --splits.val 4 --splits.test 24,\
   --splits.normalizer 600 --faces_per_split.normalizer 12 --splits.train 16 --splits.val 4 --splits.test 44)
 
 # $(call fit,<folder of the run>,<configurations>): one training command that resumes where it was stopped.

@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "norface"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "labels", "samples", "specs", "checkpoints"),  # shared vocabulary: may know each other
+    ("errors", "labels", "samples", "specs", "checkpoints", "training"),  # shared vocabulary: may know each other
     ("imaging",),
     ("cache", "synthetic", "backbones", "results"),  # results: vocabulary too, but it writes its file through imaging
     ("data", "teachers"),

@@ -196,7 +196,7 @@ def test_impossible_top_k_is_an_error() -> None:
 def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
     data = BrightCorners()
     data.samples[0]["original"] = torch.full((3, 16, 16), NAN)
-    with pytest.raises(TrainingError, match="finite loss"):
+    with pytest.raises(TrainingError, match="finite losses"):
         make_trainer(tmp_path).fit(make(), datamodule=data)
 
 

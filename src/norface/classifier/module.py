@@ -26,6 +26,7 @@ from norface.classifier.usage import ExpertUse, TestedFaces
 from norface.errors import CheckpointError, ConfigError, TrainingError
 from norface.samples import FaceSample
 from norface.specs import build, describe
+from norface.training import require_finite, seed_step
 
 
 class ClassifierTask(L.LightningModule, ABC):
@@ -254,20 +255,12 @@ class ClassifierTask(L.LightningModule, ABC):
             self._known = (self._known or 0) + int(self.known(labels).sum())
             self.log("train/balance", answer.balance, on_step=False, on_epoch=True, batch_size=size)
         self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True)
-        if not math.isfinite(float(loss.detach())):
-            raise TrainingError(
-                expected="a finite loss",
-                found=str(float(loss.detach())),
-                where=f"{split} step {self.global_step}",
-                action="Lower the learning rate, or clip gradients with trainer.gradient_clip_val.",
-            )
+        require_finite({"loss": loss.detach()}, where=f"{type(self).__name__}, {split} step {self.global_step}")
         return answer, loss + self.balance_weight * answer.balance
 
     def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:
         """Total loss."""
-        # Not once per epoch: making the loader's iterator draws too, and a resumed run makes it at another moment.
-        epoch = self.seed * 100_003 + self.current_epoch
-        torch.manual_seed(((epoch * 1_000_003 + batch_idx) * 1_009 + self.global_rank) % 2**63)
+        seed_step(self.seed, self.current_epoch, batch_idx, rank=self.global_rank)
         if batch_idx == 0:
             self._check_streams(batch)
         return self.shared_step(batch, "train")[1]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from norface.evaluation.identification import retrieval_accuracy, trained_accuracy
+from norface.evaluation.identification import trained_accuracy
 from norface.normalizer.metrics import ExpressionR2, face_region
+from norface.teachers.identity import nearest_neighbour_accuracy
 
 Embed = Callable[[Tensor], Tensor]
 """Images ``(B, 3, S, S)`` in [-1, 1] to unit-norm identity embeddings ``(B, D)``."""
@@ -57,8 +58,8 @@ def identity_figures(faces: Faces, embed: Embed) -> dict[str, float]:
     return {
         "identity_to_target": float((normalized * target).sum(1).mean()),
         "identity_to_original": float((normalized * original).sum(1).mean()),
-        "subject_accuracy": retrieval_accuracy(normalized, faces.subject),
-        "subject_accuracy_original": retrieval_accuracy(original, faces.subject),
+        "subject_accuracy": float(nearest_neighbour_accuracy(normalized, faces.subject)),
+        "subject_accuracy_original": float(nearest_neighbour_accuracy(original, faces.subject)),
         "subject_accuracy_trained": trained_accuracy(faces.normalized, faces.subject),
         "subject_accuracy_trained_original": trained_accuracy(faces.original, faces.subject),
         "subject_chance": 1.0 / len(faces.subject.unique()),

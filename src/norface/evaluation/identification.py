@@ -7,20 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def retrieval_accuracy(embedding: Tensor, subject: Tensor) -> float:
-    """Share of faces whose most similar other face, in a face-recognition space, shows the same person.
-
-    The field's identity retrieval with leave-one-out (as in FaceShifter, Li et al. 2020, section 4.1).
-
-    Args:
-        embedding: Unit norm ``(N, D)``.
-        subject: Labels ``(N,)``.
-    """
-    similarity = embedding @ embedding.T
-    similarity.fill_diagonal_(-2.0)
-    return float((subject[similarity.argmax(1)] == subject).float().mean())
-
-
 def trained_accuracy(images: Tensor, subject: Tensor, *, side: int = 32, ridge: float = 30.0) -> float:
     """Accuracy of an attacker that was shown half of each person's faces and names the person of the other half.
 

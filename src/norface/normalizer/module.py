@@ -13,7 +13,6 @@ import norface
 from norface.backbones import load_encoder
 from norface.checkpoints import describe_checkpoint
 from norface.data.datamodule import FaceDataModule
-from norface.errors import TrainingError
 from norface.normalizer.discriminator import PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
 from norface.normalizer.generator import Generator
@@ -23,6 +22,7 @@ from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
 from norface.teachers.base import ExpressionTeacher, IdentityTeacher
+from norface.training import decay_groups, require_finite
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
@@ -52,7 +52,6 @@ class NormalizerTask(lightning.LightningModule):
         adversarial_start: Share of the run after which the discriminator takes part. Before, there is nothing worth
             judging: it would win at once and teach the generator nothing.
         clip: Largest norm of a gradient step of either network.
-        seed: Seed of the per-epoch random numbers.
     """
 
     target: Tensor
@@ -73,7 +72,6 @@ class NormalizerTask(lightning.LightningModule):
         ema_decay: float = 0.995,
         adversarial_start: float = 0.5,
         clip: float = 1.0,
-        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -87,7 +85,7 @@ class NormalizerTask(lightning.LightningModule):
         # Registered as part of the objective alone, once the number of action units is known.
         self.teachers = {"identity": identity_teacher, "expression": expression_teacher}
         self.lr, self.discriminator_lr, self.weight_decay = lr, discriminator_lr, weight_decay
-        self.adversarial_start, self.clip, self.seed = adversarial_start, clip, seed
+        self.adversarial_start, self.clip = adversarial_start, clip
         self.objective: GeneratorObjective | None = None
         size = generator.image_size
         self.register_buffer("target", torch.zeros(1, 3, size, size))
@@ -127,10 +125,6 @@ class NormalizerTask(lightning.LightningModule):
         if sum(map(len, truths)) >= 2:
             self.objective.paired.measure(torch.cat(truths).to(self.device))
 
-    def on_train_epoch_start(self) -> None:
-        """Seed by epoch, so that a resumed run draws what an uninterrupted one would."""
-        torch.manual_seed(self.seed * 10_007 + self.current_epoch)
-
     def training_step(self, batch: PairSample, batch_idx: int) -> None:
         """One step of the discriminator (once it takes part), one of the generator, one of the average."""
         assert self.objective is not None
@@ -162,13 +156,7 @@ class NormalizerTask(lightning.LightningModule):
         return float(self.iteration) / max(int(self.trainer.estimated_stepping_batches), 1)
 
     def _step(self, optimizer: LightningOptimizer, loss: Tensor, parts: dict[str, Tensor], batch_idx: int) -> None:
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                expected="finite losses",
-                found=", ".join(f"{name} = {value.item():g}" for name, value in parts.items()),
-                where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}",
-                action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
-            )
+        require_finite(parts, where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}")
         optimizer.zero_grad()
         self.manual_backward(loss)
         self.clip_gradients(optimizer.optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
@@ -207,11 +195,7 @@ class NormalizerTask(lightning.LightningModule):
         trained = [*self.generator.parameters()]
         if self.objective.supervision is not None:
             trained += self.objective.supervision.parameters()
-        groups = [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        generator = torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99))
+        generator = torch.optim.AdamW(decay_groups(trained, self.weight_decay), lr=self.lr, betas=(0.9, 0.99))
         discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=(0.0, 0.99))
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         cycle = torch.optim.lr_scheduler.OneCycleLR(

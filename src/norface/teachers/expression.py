@@ -31,7 +31,7 @@ class ExpressionTask(TeacherTask):
         emotion_weight: Weight of the emotion cross-entropy against the intensity error.
         lr: Peak learning rate.
         weight_decay: Decoupled weight decay.
-        seed: Seed of the per-epoch random numbers.
+        seed: Of dropout.
     """
 
     def __init__(

@@ -15,6 +15,8 @@ from norface.teachers.task import TeacherTask
 def nearest_neighbour_accuracy(embedding: Tensor, subject: Tensor) -> Tensor:
     """Share of faces whose most similar other face shows the same person.
 
+    The field's identity retrieval with leave-one-out (as in FaceShifter, Li et al. 2020, section 4.1).
+
     Args:
         embedding: Unit norm ``(N, D)``.
         subject: Labels ``(N,)``.
@@ -33,7 +35,7 @@ class IdentityTask(TeacherTask):
         dropout: Share of the pooled features dropped in training.
         lr: Peak learning rate.
         weight_decay: Decoupled weight decay.
-        seed: Seed of the per-epoch random numbers.
+        seed: Of dropout.
     """
 
     def __init__(

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import norface
 from norface.checkpoints import describe_checkpoint
-from norface.errors import TrainingError
 from norface.samples import FaceDescription, FaceSample
 from norface.specs import Described, describe
+from norface.training import decay_groups, require_finite, seed_step
 
 
 class TeacherTask(lightning.LightningModule):
@@ -22,7 +22,7 @@ class TeacherTask(lightning.LightningModule):
     Args:
         lr: Peak learning rate.
         weight_decay: Decoupled weight decay of matrices and kernels; biases and norms have none.
-        seed: Fixes the order of random numbers in every epoch, so that a resumed run equals an uninterrupted one.
+        seed: Of dropout.
     """
 
     network: nn.Module
@@ -40,34 +40,19 @@ class TeacherTask(lightning.LightningModule):
         """Named loss terms of a batch; their sum is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss")
 
-    def on_train_epoch_start(self) -> None:
-        """Seed by epoch: dropout draws the same numbers whether or not the run was interrupted before."""
-        torch.manual_seed(self.seed * 10_007 + self.current_epoch)
-
     def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:
         """One step on a batch of `FaceSample`."""
+        seed_step(self.seed, self.current_epoch, batch_idx, rank=self.global_rank)
         parts = self.loss(batch)
-        total = torch.stack(list(parts.values())).sum()
-        if not torch.isfinite(total):
-            raise TrainingError(
-                expected="finite losses",
-                found=", ".join(f"{name} = {value.item():g}" for name, value in parts.items()),
-                where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}",
-                action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
-            )
+        require_finite(parts, where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}")
         size = len(batch["original"])
         logged = {f"train/{name}": value.detach() for name, value in parts.items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
-        return total
+        return torch.stack(list(parts.values())).sum()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, one cycle over the whole run (Smith and Topin 2018)."""
-        trained = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
+        optimizer = torch.optim.AdamW(decay_groups(self.parameters(), self.weight_decay), lr=self.lr)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps, pct_start=0.15)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from norface.errors import TrainingError
+from norface.training import decay_groups, require_finite, seed_step
+
+
+def test_only_matrices_and_kernels_that_train_decay() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8), nn.Linear(8, 2))
+    network[2].requires_grad_(False)
+    decayed, free = decay_groups(network.parameters(), 0.1)
+    assert decayed["weight_decay"] == 0.1
+    assert decayed["params"] == [network[0].weight]
+    assert free["weight_decay"] == 0.0
+    assert len(free["params"]) == 3  # type: ignore[arg-type]
+
+
+def test_losses_that_are_not_finite_are_named() -> None:
+    require_finite({"a": torch.tensor(1.0)}, where="here")
+    with pytest.raises(TrainingError, match=r"here: expected finite losses, found a = 1, b = inf"):
+        require_finite({"a": torch.tensor(1.0), "b": torch.tensor(torch.inf)}, where="here")
+
+
+def test_steps_draw_differently_and_repeatably() -> None:
+    def draw(seed: int, epoch: int, batch: int, rank: int) -> float:
+        seed_step(seed, epoch, batch, rank=rank)
+        return float(torch.rand(()))
+
+    assert draw(0, 1, 2, 0) == draw(0, 1, 2, 0)
+    places = [(s, e, b, r) for s in range(2) for e in range(3) for b in range(3) for r in range(2)]
+    assert len({draw(*place) for place in places}) == len(places)
