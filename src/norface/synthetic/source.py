@@ -150,13 +150,13 @@ def draw_capture(
         return red, green, blue
 
     warm = float(rng.normal(0.0, 0.07))
-    key = float(rng.uniform(0.5, 1.05))
+    key = float(rng.uniform(0.6, 1.05))
     return FaceFactors(
         identity=identity,
         aus=aus,
         skew=skew,
         emotion=emotion,
-        yaw=clipped(18.0, 45.0),
+        yaw=clipped(15.0, 45.0),
         pitch=clipped(8.0, 20.0),
         roll=clipped(6.0, 15.0),
         gaze=(clipped(6.0, 15.0), clipped(3.0, 8.0)),
@@ -164,7 +164,7 @@ def draw_capture(
             azimuth=round(float(rng.uniform(-75.0, 75.0)), 2),
             elevation=round(float(rng.uniform(-10.0, 65.0)), 2),
             key=round(key, 3),
-            ambient=round(float(rng.uniform(0.22, 0.6)), 3),
+            ambient=round(float(rng.uniform(0.3, 0.65)), 3),
             colour=(round(1.0 + warm, 3), 1.0, round(1.0 - warm, 3)),
             softness=round(float(rng.random()), 3),
         ),
