@@ -34,7 +34,7 @@ class LossWeights:
     """
 
     adversarial: float = 0.02
-    identity: float = 0.1
+    identity: float = 1.0
     expression: float = 0.5
     reconstruction: float = 1.0
     paired: float = 1.0
@@ -98,7 +98,9 @@ class GeneratorObjective(nn.Module):
         if fake_logits is not None:
             parts["adversarial"] = w.adversarial * hinge_generator_loss(fake_logits)
         if self.identity is not None:
-            parts["identity"] = w.identity * self.identity(output, batch["target"])
+            # The true normalized face is the target's person too, and with the right expression: a finer goal.
+            goal = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
+            parts["identity"] = w.identity * self.identity(output, goal)
         if self.expression is not None:
             parts["expression"] = w.expression * self.expression(output, batch["original"])
         if w.reconstruction > 0 and bool(batch["same_subject"].any()):
