@@ -150,7 +150,7 @@ def draw_capture(
         return red, green, blue
 
     warm = float(rng.normal(0.0, 0.07))
-    key = float(rng.uniform(0.6, 1.05))
+    key = float(rng.uniform(0.75, 1.1))
     return FaceFactors(
         identity=identity,
         aus=aus,
@@ -164,7 +164,7 @@ def draw_capture(
             azimuth=round(float(rng.uniform(-75.0, 75.0)), 2),
             elevation=round(float(rng.uniform(-10.0, 65.0)), 2),
             key=round(key, 3),
-            ambient=round(float(rng.uniform(0.3, 0.65)), 3),
+            ambient=round(float(rng.uniform(0.4, 0.65)), 3),
             colour=(round(1.0 + warm, 3), 1.0, round(1.0 - warm, 3)),
             softness=round(float(rng.random()), 3),
         ),
