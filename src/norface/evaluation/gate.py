@@ -9,34 +9,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from norface.cache import NormalizerSource, mark_gate
+from norface.cache import FaceNormalizer, NormalizerSource, mark_gate
 from norface.data.datamodule import FaceDataModule
-from norface.errors import ConfigError
 from norface.evaluation.checks import GateLimits, judge
 from norface.evaluation.figures import Embed, Faces, background_error, expression_r2, identity_figures
 from norface.evaluation.pictures import emotion_grid
 from norface.evaluation.probe import Batches, score_probe, train_probe
 from norface.imaging.augment import Augmentation
 from norface.imaging.files import write_png
-
-
-def collect(data: FaceDataModule, target: Tensor, truth: FaceDataModule | None) -> tuple[Faces, Tensor]:
-    """All test faces with their normalized ones, and their emotions ``(N,)``.
-
-    Args:
-        data: Yields original and cached normalized face.
-        target: The common face ``(1, 3, S, S)``.
-        truth: Yields the true normalized face for the same rows; None where unknown.
-    """
-    batches = list(data.test_dataloader())
-    faces = Faces(
-        original=torch.cat([batch["original"] for batch in batches]),
-        normalized=torch.cat([batch["normalized"] for batch in batches]),
-        truth=None if truth is None else torch.cat([batch["normalized"] for batch in truth.test_dataloader()]),
-        target=target,
-        subject=torch.cat([batch["subject"] for batch in batches]),
-    )
-    return faces, torch.cat([batch["emotion"] for batch in batches])
+from norface.labels import SPLITS
+from norface.normalizer.inference import Normalizer
 
 
 def run_gate(
@@ -65,71 +47,104 @@ def run_gate(
         say: Told what is being done.
 
     Returns:
-        ``gate`` and ``probe`` parts of the results file, and the protocol.
+        ``gate``, ``probe`` and ``protocol`` parts of the results file.
     """
     normalizer = source.load()
-    target = getattr(normalizer, "target", None)
-    if not isinstance(target, Tensor):
-        raise ConfigError(
-            expected="a normalizer that knows its target",
-            found=type(normalizer).__name__,
-            where="normalizer",
-            action="Name a normalizer checkpoint of norface.",
-        )
-    crop = normalizer.alignment
-
-    def module(kind: Literal["cache", "truth"]) -> FaceDataModule:
-        cached: dict[str, Any] = {"normalizer": source, "cache_dir": str(cache)} if kind == "cache" else {}
-        data = FaceDataModule(
-            table,
-            image_size=crop.size,
-            margin=crop.margin,
-            drop=crop.drop,
-            seed=seed,
-            source=kind,
-            augment=Augmentation(),
-            **cached,
-        )
-        data.prepare_data()
-        data.setup()
-        return data
-
+    assert isinstance(normalizer, Normalizer), "every normalizer of norface knows its target"
     say("reading test faces")
-    data = module("cache")
-    truth = module("truth") if data.table.has_normalized else None
-    faces, emotion = collect(data, target, truth)
+    data = open_faces(table, normalizer, "cache", seed=seed, normalizer_source=source, cache=cache)
+    truth = open_faces(table, normalizer, "truth", seed=seed) if data.table.has_normalized else None
+    faces, emotion = collect(data, normalizer.target, truth)
     figures: dict[str, Any] = {"expression_r2": expression_r2(faces), "background_error": background_error(faces)}
     if embed is not None:
         say("measuring identity")
         figures |= identity_figures(faces, embed)
     probe: dict[str, Any] = {}
-    if data.emotions and bool((emotion >= 0).any()):
-        kinds = {"raw": (data, "original"), "normalized": (data, "normalized")}
-        kinds |= {"oracle": (truth, "normalized")} if truth is not None else {}
-        for name, (of, key) in kinds.items():
-            say(f"training the probe on {name} faces")
-            probe[name] = measure_probe(of, key, epochs=epochs, seed=seed)
-        if "oracle" in probe:
-            probe["gap_closed"] = gap_closed(*(probe[k]["accuracy"] for k in ("raw", "normalized", "oracle")))
+    if bool((emotion >= 0).any()):
         write_png(out / "grid.png", emotion_grid(faces, emotion, data.emotions))
+        probe = measure_probes(data, truth, epochs=epochs, seed=seed, say=say)
     checks = judge({**figures, "gap_closed": probe.get("gap_closed")}, limits)
     passed = all(bool(check["passed"]) for check in checks)
     mark_gate(data.cache_folder, passed)
-    subjects = {split: int(data.table.frame.loc[data.table.in_split(split), "subject"].nunique()) for split in SPLITS}
-    return {
-        "gate": {**figures, "checks": checks, "passed": passed},
-        "probe": probe,
-        "protocol": {
-            "test_faces": len(emotion),
-            "subjects": subjects,
-            "normalizer_subjects": len(normalizer.subjects),
-            "selection": "last epoch; the test split chooses nothing",
-            "leaked_subjects": list(data.leaked_subjects),
-        },
+    people = {split: data.table.frame.loc[data.table.in_split(split), "subject"].nunique() for split in SPLITS}
+    protocol = {
+        "test_faces": len(emotion),
+        "subjects": people,
+        "normalizer_subjects": len(normalizer.subjects),
+        "selection": "last epoch; the test split chooses nothing",
+        "leaked_subjects": list(data.leaked_subjects),
     }
+    return {"gate": {**figures, "checks": checks, "passed": passed}, "probe": probe, "protocol": protocol}
 
 
-SPLITS = ("normalizer", "train", "val", "test")
+def open_faces(
+    table: str,
+    normalizer: FaceNormalizer,
+    kind: Literal["cache", "truth"],
+    *,
+    seed: int,
+    normalizer_source: NormalizerSource | None = None,
+    cache: Path | None = None,
+) -> FaceDataModule:
+    """Yields each original with its cached or its true normalized face, cropped as the normalizer wants them."""
+    crop = normalizer.alignment
+    data = FaceDataModule(
+        table,
+        image_size=crop.size,
+        margin=crop.margin,
+        drop=crop.drop,
+        seed=seed,
+        source=kind,
+        normalizer=normalizer_source,
+        cache_dir=str(cache) if cache is not None else None,
+        augment=Augmentation(),
+    )
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def collect(data: FaceDataModule, target: Tensor, truth: FaceDataModule | None) -> tuple[Faces, Tensor]:
+    """All test faces with their normalized ones, and their emotions ``(N,)``.
+
+    Args:
+        data: Yields original and cached normalized face.
+        target: The common face ``(1, 3, S, S)``.
+        truth: Yields the true normalized face; None where unknown.
+    """
+    batches = list(data.test_dataloader())
+    faces = Faces(
+        original=torch.cat([batch["original"] for batch in batches]),
+        normalized=torch.cat([batch["normalized"] for batch in batches]),
+        truth=None if truth is None else _truths(truth, [name for batch in batches for name in batch["face_id"]]),
+        target=target,
+        subject=torch.cat([batch["subject"] for batch in batches]),
+    )
+    return faces, torch.cat([batch["emotion"] for batch in batches])
+
+
+def _truths(data: FaceDataModule, face_ids: list[str]) -> Tensor:
+    """True normalized faces in this order: a face that has no normalized one is missing from the list."""
+    batches = list(data.test_dataloader())
+    place = {name: index for index, name in enumerate(name for batch in batches for name in batch["face_id"])}
+    images = torch.cat([batch["normalized"] for batch in batches])
+    return images[[place[name] for name in face_ids]]
+
+
+def measure_probes(
+    data: FaceDataModule, truth: FaceDataModule | None, *, epochs: int, seed: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The same probe on originals, on normalized and, where known, on true normalized faces: the ``probe`` part."""
+    kinds = {"raw": (data, "original"), "normalized": (data, "normalized")}
+    if truth is not None:
+        kinds["oracle"] = (truth, "normalized")
+    probe: dict[str, Any] = {}
+    for name, (of, key) in kinds.items():
+        say(f"training the probe on {name} faces")
+        probe[name] = measure_probe(of, key, epochs=epochs, seed=seed)
+    if "oracle" in probe:
+        probe["gap_closed"] = gap_closed(*(probe[kind]["accuracy"] for kind in ("raw", "normalized", "oracle")))
+    return probe
 
 
 def gap_closed(raw: float, normalized: float, oracle: float) -> float | None:
