@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from norface.imaging.alignment import Alignment
 from norface.imaging.files import write_png
 
 SIZE = 32
@@ -54,7 +55,7 @@ def write_table(tmp_path: Path) -> Callable[[pd.DataFrame], Path]:
                 if path.resolve().is_relative_to(tmp_path) and not path.exists():
                     write_png(path, pixels)
         frame.to_csv(tmp_path / "faces.csv", index=False)
-        described = {"schema": 1, "alignment": {"template": "arcface-5", "size": SIZE, "margin": 0.1, "drop": 0.1}}
+        described = {"schema": 1, "alignment": Alignment(SIZE).describe()}
         (tmp_path / "faces.json").write_text(json.dumps(described))
         return tmp_path / "faces.csv"
 

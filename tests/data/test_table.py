@@ -26,7 +26,7 @@ def test_load_reads_vocabularies_and_labels(table_path: Path) -> None:
     assert len(table) == 24
     assert table.meta.emotions == ("neutral", "happy", "anger")  # canonical order, only those present
     assert table.meta.aus == (1, 12)
-    assert table.meta.alignment == Alignment(32, 0.1, 0.1)
+    assert table.meta.alignment == Alignment(32)
     assert table.emotion_codes()[:3].tolist() == [1, 0, 2]
     np.testing.assert_array_equal(table.intensity()[:3], np.array([[0.5, 4], [0, 0], [3, 1]], np.float32))
     assert table.in_split("val").tolist() == list(range(12, 18))
