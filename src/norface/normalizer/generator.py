@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from norface.backbones import ConvEncoder
@@ -53,14 +52,5 @@ class Generator(nn.Module, Described):
     def merge(self, original: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, but returns the encoder's embeddings of the originals ``(B, dim, grid, grid)`` as well."""
         embeddings = self.encoder(original)
-        asked = self._encode_targets(target).expand(len(original), -1, -1, -1)
+        asked = self.encoder(target).expand(len(original), -1, -1, -1)
         return target + self.decoder(self.merging(asked, embeddings)), embeddings
-
-    def _encode_targets(self, target: Tensor) -> Tensor:
-        """Embeddings of all targets; the one that the first pair has is encoded once for all pairs that share it.
-
-        Most pairs of a batch have the common target: this saves nearly half of the encoder's work.
-        """
-        other = (target != target[:1]).flatten(1).any(1)
-        embeddings: Tensor = self.encoder(torch.cat([target[:1], target[other]]))
-        return embeddings[other.cumsum(0) * other]
