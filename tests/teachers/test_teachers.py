@@ -113,7 +113,7 @@ def test_identity_teacher_learns_freezes_and_loads(tmp_path: Path) -> None:
     task = IdentityTask(encoder(), dim=8, lr=1e-2)
     run = trainer(tmp_path, 20)
     run.fit(task, datamodule=Faces())
-    assert run.logged_metrics["val/nearest_neighbour"] > 0.9
+    assert run.logged_metrics["val/nearest_neighbour"] > 0.7
     run.save_checkpoint(tmp_path / "identity.ckpt")
     teacher = TrainedIdentity(str(tmp_path / "identity.ckpt"))
     image = torch.rand(2, 3, SIZE, SIZE, requires_grad=True)
