@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,16 @@ def test_any_content_is_either_valid_or_a_results_error(content: dict[str, objec
         validate({**content, "schema": RESULTS_SCHEMA})
     except ResultsError as error:
         assert str(error).startswith("results: ")
+
+
+def _add(path: str, number: int) -> None:
+    update_results(Path(path), {"timing": {f"stage{number}_s": number}})
+
+
+def test_stages_that_end_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: _add(str(path), number), range(40)))
+    timing = read_results(path)["timing"]
+    assert isinstance(timing, dict)
+    assert len(timing) == 40

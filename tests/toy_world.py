@@ -28,7 +28,7 @@ def draw(height: Tensor, colour: Tensor) -> Tensor:
 
 
 def pairs(count: int, *, seed: int = 0) -> PairSample:
-    """A batch of pairs: three in four with the fixed target, the rest with themselves."""
+    """Pairs: three in four with the fixed target (every eighth of unknown truth), the rest with themselves."""
     generator = torch.Generator().manual_seed(seed)
     height, colour = torch.rand(count, generator=generator), torch.rand(count, 3, generator=generator) * 2 - 1
     same = torch.arange(count) % 4 == 3
@@ -39,8 +39,9 @@ def pairs(count: int, *, seed: int = 0) -> PairSample:
         face_id="",
         original=original,
         target=target,
+        target_key=torch.where(same, torch.arange(count), -1),
         truth=truth,
-        has_truth=torch.ones(count, dtype=torch.bool),
+        has_truth=torch.arange(count) % 8 != 5,
         same_image=same,
         same_subject=same,
         emotion=torch.zeros(count, dtype=torch.long),

@@ -107,7 +107,7 @@ def update_results(path: Path, part: Mapping[str, object]) -> Results:
     """Merge one stage's figures into the results file and write it whole, or not at all.
 
     Objects merge key by key; lists and values replace what was there. NaN and infinity become null; arrays become
-    lists. Stages of one run folder write one after the other: two at once may lose one update, never the file.
+    lists. Stages that end at the same moment wait for each other, so that none loses its figures.
 
     Args:
         path: The results file; made when missing.
@@ -120,13 +120,14 @@ def update_results(path: Path, part: Mapping[str, object]) -> Results:
         ResultsError: The existing file or the merged figures are invalid; the file stays as it was.
         OutputError: The file cannot be written.
     """
-    from norface.imaging.files import write_atomically  # late: it needs OpenCV and torch, reading results does not
+    from norface.imaging.files import locked, write_atomically  # late: OpenCV and torch, which reading does not need
 
-    present: Results = read_results(path) if path.exists() else {}
-    merged = _merge(present, _plain_mapping(part, str(path)))
-    merged["schema"] = RESULTS_SCHEMA
-    validate(merged, where=str(path))
-    write_atomically(path, (json.dumps(merged, indent=2, allow_nan=False) + "\n").encode())
+    with locked(path):
+        present: Results = read_results(path) if path.exists() else {}
+        merged = _merge(present, _plain_mapping(part, str(path)))
+        merged["schema"] = RESULTS_SCHEMA
+        validate(merged, where=str(path))
+        write_atomically(path, (json.dumps(merged, indent=2, allow_nan=False) + "\n").encode())
     return merged
 
 

@@ -39,6 +39,8 @@ class PairSample(TypedDict):
     """float32 ``(3, H, W)`` in [-1, 1]: gives the expression."""
     target: Tensor
     """float32 ``(3, H, W)`` in [-1, 1]: gives identity, head pose and background."""
+    target_key: Tensor
+    """int64 ``()``: equal for equal targets, so that each needs to be encoded only once."""
     truth: Tensor
     """float32 ``(3, H, W)``: the right answer where `has_truth`, else zeros."""
     has_truth: Tensor
@@ -67,6 +69,10 @@ class FaceDescription(Protocol):
     @property
     def subjects(self) -> tuple[str, ...]:
         """Subjects of the training split; `FaceSample.subject` counts on with the others behind them."""
+
+    @property
+    def knows_truth(self) -> bool:
+        """Whether `FaceSample.normalized` is the true normalized face."""
 
     @property
     def alignment(self) -> Alignment:

@@ -7,6 +7,7 @@ from norface.backbones import ConvEncoder
 from norface.errors import ConfigError
 from norface.normalizer import ConvDecoder, ExpressionMerging, Generator, PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
+from norface.normalizer.generator import distinct
 from norface.specs import build, describe
 from toy_world import SIZE, draw, make_generator
 
@@ -32,6 +33,20 @@ def test_one_shared_target_equals_the_same_target_for_each() -> None:
     torch.nn.init.normal_(generator.decoder.to_rgb.weight, std=0.1)
     originals, target = torch.rand(3, 3, SIZE, SIZE), torch.rand(1, 3, SIZE, SIZE)
     assert torch.allclose(generator(originals, target), generator(originals, target.expand(3, -1, -1, -1)), atol=1e-5)
+
+
+def test_each_of_a_batch_gets_its_own_target_though_each_is_encoded_once() -> None:
+    generator = make_generator().eval()
+    torch.nn.init.normal_(generator.decoder.to_rgb.weight)
+    key = torch.tensor([4, -1, 7, -1, 4])
+    faces = {int(k): torch.rand(3, SIZE, SIZE) for k in key.unique()}
+    targets = torch.stack([faces[int(k)] for k in key])
+    rows, which = distinct(targets, key)
+    assert len(rows) == 3
+    assert torch.equal(rows[which], targets)
+    originals = torch.rand(5, 3, SIZE, SIZE)
+    merged, _ = generator.merge(originals, rows, which)
+    assert torch.allclose(merged, generator(originals, targets), atol=1e-5)
 
 
 def test_targets_are_encoded_the_same_whatever_their_order_and_company() -> None:

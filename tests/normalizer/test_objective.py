@@ -25,13 +25,14 @@ def test_each_term_has_its_weight_and_its_goal() -> None:
     made.eval()
     parts = made(batch, output, embeddings, logits)
     who = ColourTeacher()
-    identity = expression = 0.0
+    identity = 0.0
     for i in range(8):
         goal = batch["truth"] if batch["has_truth"][i] else batch["target"]
         identity += float(1 - (who(output[i : i + 1]) * who(goal[i : i + 1])).sum()) / 8
     read = BarTeacher()
     a, b = read(output), read(batch["original"])
-    expression = float((1 - (a.embedding * b.embedding).sum(1)).mean() + (a.outputs - b.outputs).square().mean())
+    distances = (1 - (a.embedding * b.embedding).sum(1)) + (a.outputs - b.outputs).square().mean(1)
+    expression = float(distances[~batch["has_truth"]].sum()) / 8  # the known answers say it better
     same = batch["same_image"]
     repeated = float((output - batch["target"]).abs().mean(dim=(1, 2, 3))[same].sum()) / 8
     assert float(parts["adversarial"]) == pytest.approx(0.3 * float(hinge_generator_loss(logits)))
@@ -43,3 +44,15 @@ def test_each_term_has_its_weight_and_its_goal() -> None:
     assert made.supervision is not None
     wanted = 1.9 * float(made.supervision(embeddings, batch["au_intensity"]).detach())
     assert float(parts["supervision"].detach()) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_without_any_truth_the_expression_of_every_pair_counts() -> None:
+    batch, made = pairs(8), objective()
+    batch["has_truth"] = torch.zeros(8, dtype=torch.bool)
+    output = torch.rand(8, 3, SIZE, SIZE)
+    parts = made(batch, output, torch.rand(8, 4, 4, 4), None)
+    assert made.expression is not None
+    wanted = 1.1 * float(made.expression(output, batch["original"]))
+    assert float(parts["expression"]) == pytest.approx(wanted, rel=1e-5)
+    batch["has_truth"] = torch.ones(8, dtype=torch.bool)
+    assert "expression" not in made(batch, output, torch.rand(8, 4, 4, 4), None)

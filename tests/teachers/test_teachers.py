@@ -13,6 +13,7 @@ from norface.backbones import ConvEncoder
 from norface.errors import CheckpointError, TrainingError
 from norface.imaging.alignment import Alignment
 from norface.teachers import ExpressionTask, IdentityTask, TrainedExpression, TrainedIdentity
+from norface.teachers.components import TruthComponents
 from norface.teachers.expression import masked_intensity_loss
 from norface.teachers.identity import nearest_neighbour_accuracy
 from norface.teachers.margin import AngularMargin
@@ -29,11 +30,14 @@ def faces(count: int, seed: int) -> list[dict[str, Any]]:
         subject, strength = index % PEOPLE, float(torch.rand((), generator=generator))
         image = colours[subject].view(3, 1, 1).expand(3, SIZE, SIZE).clone()
         image[:, SIZE // 2 :] += strength - 0.5
+        truth = torch.zeros(3, SIZE, SIZE)
+        truth[:, SIZE // 2 :] = strength - 0.5
         out.append(
             {
                 "face_id": str(index),
                 "subject": torch.tensor(subject),
                 "original": image + 0.02 * torch.randn(image.shape, generator=generator),
+                "normalized": truth,
                 "emotion": torch.tensor(int(strength > 0.5)),
                 "au_intensity": torch.tensor([5 * strength, math.nan]),
             }
@@ -46,6 +50,7 @@ class Faces(lightning.LightningDataModule):
     aus: tuple[int, ...] = (12, 25)
     subjects = tuple("abcd")
     alignment = Alignment(SIZE)
+    knows_truth = False
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(faces(64, 0), batch_size=16, generator=torch.Generator())  # type: ignore[arg-type]
@@ -140,6 +145,50 @@ def test_expression_teacher_learns_and_loads(tmp_path: Path) -> None:
         TrainedIdentity(str(tmp_path / "expression.ckpt"))
 
 
+class Truths(Faces):
+    """The same faces, whose true normalized face shows the expression alone."""
+
+    knows_truth = True
+
+
+def test_expression_teacher_reads_the_components_of_true_faces(tmp_path: Path) -> None:
+    task = ExpressionTask(encoder(), dim=8, lr=1e-2)
+    run = trainer(tmp_path, 10)
+    run.fit(task, datamodule=Truths())
+    assert task.reads_truth
+    assert run.logged_metrics["train/components"] < 0.5  # 1 where nothing is read
+    assert run.logged_metrics["val/au_r2"] > 0.6
+    rates = {group["initial_lr"] for group in run.optimizers[0].param_groups}
+    assert len(rates) == 2  # the read-out of the components is slower
+    run.save_checkpoint(tmp_path / "expression.ckpt")
+    assert TrainedExpression(str(tmp_path / "expression.ckpt")).names == ("AU12", "AU25")
+    resumed = ExpressionTask(encoder(), dim=8, lr=1e-2)
+    trainer(tmp_path, 10).fit(resumed, datamodule=Truths(), ckpt_path=str(tmp_path / "expression.ckpt"))
+    assert torch.equal(resumed.components.basis, task.components.basis)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_components_are_read_only_where_truth_is_known_and_wanted(tmp_path: Path, weight: float) -> None:
+    for data, knows in ((Faces(), False), (Truths(), True)):
+        task = ExpressionTask(encoder(), dim=8, truth_weight=weight)
+        trainer(tmp_path, 1).fit(task, datamodule=data)
+        assert task.reads_truth == (knows and weight > 0)
+
+
+def test_components_are_those_of_a_singular_value_decomposition() -> None:
+    torch.manual_seed(0)
+    truths = torch.randn(40, 5) @ torch.randn(5, 3 * 64)
+    components = TruthComponents(size=8)
+    before = torch.random.get_rng_state()
+    components.measure(truths.view(40, 3, 8, 8))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    centred = truths - truths.mean(0)
+    found = components(truths.view(40, 3, 8, 8))
+    assert float(found.square().mean()) == pytest.approx(1.0, rel=1e-4)
+    rebuilt = (found * components.scale) @ components.basis.T  # five directions are all there are
+    assert torch.allclose(rebuilt, centred, atol=1e-2)
+
+
 def test_expression_needs_labels(tmp_path: Path) -> None:
     data = Faces()
     data.emotions, data.aus = (), ()
@@ -165,3 +214,29 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     trainer(tmp_path, 2).fit(resumed, datamodule=Faces(), ckpt_path=str(tmp_path / "half.ckpt"), weights_only=True)
     for key, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("known", [0, 8])
+def test_faces_without_a_label_are_left_out_of_the_figures(tmp_path: Path, known: int) -> None:
+    class Unlabelled(Faces):
+        def val_dataloader(self) -> DataLoader[Any]:
+            rows = faces(32, 5)
+            for row in rows[known:]:
+                row |= {"emotion": torch.tensor(-1), "au_intensity": torch.full((2,), math.nan)}
+            return DataLoader(rows, batch_size=16, generator=torch.Generator())  # type: ignore[arg-type]
+
+    run = trainer(tmp_path, 1)
+    run.fit(ExpressionTask(encoder(), dim=8, truth_weight=0.0), datamodule=Unlabelled())
+    accuracy = float(run.callback_metrics["val/emotion_accuracy"])
+    explained = float(run.callback_metrics["val/au_r2"])
+    if known:
+        assert accuracy * known == pytest.approx(round(accuracy * known), abs=1e-4) and explained < 1.0
+    else:
+        assert math.isnan(accuracy) and math.isnan(explained)
+
+
+def test_a_trained_teacher_names_its_people(tmp_path: Path) -> None:
+    run = trainer(tmp_path, 1)
+    run.fit(ExpressionTask(encoder(), dim=8, truth_weight=0.0), datamodule=Faces())
+    run.save_checkpoint(tmp_path / "teacher.ckpt")
+    assert TrainedExpression(str(tmp_path / "teacher.ckpt")).subjects == ("a", "b", "c", "d")

@@ -26,8 +26,11 @@ class ResidualBlock(nn.Module):
             nn.SiLU(),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
         )
-        same = inputs == outputs and stride == 1
-        self.skip = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+        # Averages before it picks every second pixel (ResNet-D, He et al. 2019, "Bag of tricks"): nothing is lost.
+        # oneDNN crashes in the backward pass of small strided 1x1 convolutions on odd batches, which this also avoids.
+        pool = [] if stride == 1 else [nn.AvgPool2d(stride, ceil_mode=True)]
+        change = [] if inputs == outputs and stride == 1 else [nn.Conv2d(inputs, outputs, 1, bias=False)]
+        self.skip = nn.Sequential(*pool, *change)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, inputs, H, W)`` to ``(B, outputs, H / stride, W / stride)``."""

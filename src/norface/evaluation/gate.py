@@ -20,6 +20,9 @@ from norface.imaging.files import write_png
 from norface.labels import SPLITS
 from norface.normalizer.inference import Normalizer
 
+PROBE_AUGMENTATION = Augmentation(geometric=0.0, photometric=0.5, dropout=0.0)
+"""Light, and the same for all probes: with the full strengths a probe of originals learns too little in its steps."""
+
 
 def run_gate(
     source: NormalizerSource,
@@ -97,7 +100,7 @@ def open_faces(
         source=kind,
         normalizer=normalizer_source,
         cache_dir=str(cache) if cache is not None else None,
-        augment=Augmentation(),
+        augment=PROBE_AUGMENTATION,
     )
     data.prepare_data()
     data.setup()

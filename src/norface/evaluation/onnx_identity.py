@@ -31,6 +31,7 @@ class OnnxIdentity:
     Raises:
         ConfigError: ONNX Runtime is not installed.
         CheckpointError: The file is missing, damaged, or of another shape.
+        AlignmentError: The images are crops of which nobody knows where the five points are.
     """
 
     def __init__(self, path: Path, *, alignment: Alignment, mean: float = 127.5, scale: float = 127.5) -> None:
@@ -50,13 +51,13 @@ class OnnxIdentity:
                 where=str(path),
                 action="Correct the path; norface downloads nothing.",
             )
+        self.grid = _sampling_grid(alignment)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # warnings about initialisers tell a user nothing
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             self.name = self.session.get_inputs()[0].name
             self.mean, self.scale = mean, scale
-            self.grid = _sampling_grid(alignment)
             self(torch.zeros(1, 3, alignment.size, alignment.size))
         except Exception as error:  # onnxruntime raises its own, undocumented types
             raise CheckpointError(

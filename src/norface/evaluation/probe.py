@@ -70,6 +70,8 @@ def train_probe(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps + 1, pct_start=0.15)
         for epoch in range(epochs):
             for image, emotion in training(epoch):
+                if not bool((emotion >= 0).any()):
+                    continue  # the mean over no label is NaN, and would stay in the weights
                 loss = F.cross_entropy(probe(image), emotion, ignore_index=-1, label_smoothing=0.1)
                 optimizer.zero_grad()
                 loss.backward()
@@ -80,7 +82,7 @@ def train_probe(
 
 @torch.inference_mode()
 def score_probe(probe: EmotionProbe, test: Batches, *, classes: int) -> ProbeScore:
-    """Accuracy of a probe; mean-class accuracy leaves absent classes out."""
+    """Accuracy of a probe, NaN without a known label; mean-class accuracy leaves absent classes out."""
     confusion = torch.zeros(classes, classes, dtype=torch.long)
     for image, emotion in test:
         known = emotion >= 0
@@ -88,5 +90,5 @@ def score_probe(probe: EmotionProbe, test: Batches, *, classes: int) -> ProbeSco
         confusion += torch.bincount(cell, minlength=classes * classes).reshape(classes, classes)
     support = confusion.sum(1)
     recall = confusion.diagonal()[support > 0] / support[support > 0]
-    accuracy = confusion.diagonal().sum() / confusion.sum().clamp_min(1)
+    accuracy = confusion.diagonal().sum() / confusion.sum()
     return ProbeScore(float(accuracy), float(recall.mean()), confusion.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from norface.backbones import ConvEncoder
@@ -46,11 +47,37 @@ class Generator(nn.Module, Described):
             Normalized faces ``(B, 3, S, S)``, nominally in [-1, 1]: the target plus the decoder's change, not clipped,
             so that no gradient is lost.
         """
-        normalized, _ = self.merge(original, target)
+        which = torch.arange(len(original), device=original.device)
+        normalized, _ = self.merge(original, target, which if len(target) > 1 else torch.zeros_like(which))
         return normalized
 
-    def merge(self, original: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, but returns the encoder's embeddings of the originals ``(B, dim, grid, grid)`` as well."""
+    def merge(self, original: Tensor, target: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, for targets that several originals share: each is encoded once.
+
+        Args:
+            original: ``(B, 3, S, S)``.
+            target: Distinct targets ``(T, 3, S, S)``.
+            which: int64 ``(B,)``: row of `target` for each original.
+
+        Returns:
+            Normalized faces, and the encoder's embeddings of the originals ``(B, dim, grid, grid)``.
+        """
         embeddings = self.encoder(original)
-        asked = self.encoder(target).expand(len(original), -1, -1, -1)
-        return target + self.decoder(self.merging(asked, embeddings)), embeddings
+        merged = self.merging(self.encoder(target)[which], embeddings)
+        return target[which] + self.decoder(merged), embeddings
+
+
+def distinct(target: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets of a batch without repetition.
+
+    Args:
+        target: ``(B, 3, S, S)``.
+        key: int64 ``(B,)``, equal for equal targets.
+
+    Returns:
+        ``(T, 3, S, S)``, and int64 ``(B,)``: the row of each of the batch.
+    """
+    keys, which = key.unique(return_inverse=True)
+    rows = torch.arange(len(key), device=key.device)
+    first = torch.zeros_like(keys).scatter_reduce(0, which, rows, "amin", include_self=False)
+    return target[first], which

@@ -111,11 +111,10 @@ class TrainedNormalizer:
         generator = cast(Generator, build(about["network"], where=str(path)))
         prefix = "average.network."
         generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-        geometry = {key: value for key, value in about["alignment"].items() if key != "template"}
         return Normalizer(
             generator,
             state["target"],
-            alignment=Alignment(**geometry),
+            alignment=Alignment.parse(about["alignment"], where=str(path)),
             subjects=tuple(about["subjects"]),
             identity=self.identity_teacher,
             expression=self.expression_teacher,

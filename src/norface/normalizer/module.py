@@ -11,17 +11,17 @@ from torch import Tensor
 
 import norface
 from norface.backbones import load_encoder
-from norface.checkpoints import describe_checkpoint
+from norface.checkpoints import describe_checkpoint, trained_people
 from norface.data.datamodule import FaceDataModule
 from norface.normalizer.discriminator import PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
-from norface.normalizer.generator import Generator
+from norface.normalizer.generator import Generator, distinct
 from norface.normalizer.losses import hinge_discriminator_loss
 from norface.normalizer.metrics import ExpressionR2
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
-from norface.teachers.base import ExpressionTeacher, IdentityTeacher
+from norface.teachers.base import ExpressionTeacher, IdentityTeacher, Teacher
 from norface.training import decay_groups, require_finite
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.")
@@ -75,8 +75,10 @@ class NormalizerTask(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.encoder_people: tuple[str, ...] = ()
         if encoder_weights is not None:
             load_encoder(generator.encoder, encoder_weights)
+            self.encoder_people = trained_people(encoder_weights)
         channels_last = torch.channels_last
         self.generator = generator.to(memory_format=channels_last)
         self.discriminator = discriminator.to(memory_format=channels_last)
@@ -129,7 +131,8 @@ class NormalizerTask(lightning.LightningModule):
         """One step of the discriminator (once it takes part), one of the generator, one of the average."""
         assert self.objective is not None
         for_generator, for_discriminator = cast(list[LightningOptimizer], self.optimizers())
-        output, embeddings = self.generator.merge(batch["original"], batch["target"])
+        targets, which = distinct(batch["target"], batch["target_key"])
+        output, embeddings = self.generator.merge(batch["original"], targets, which)
         adversarial = self.weights.adversarial > 0 and self.progress >= self.adversarial_start
         logged: dict[str, Tensor] = {}
         if adversarial:
@@ -212,8 +215,13 @@ class NormalizerTask(lightning.LightningModule):
             "version": norface.__version__,
             "network": describe(self.generator),
             "alignment": self.faces.alignment.describe(),
-            "subjects": list(self.faces.subjects),
+            "subjects": self._people(),
         }
+
+    def _people(self) -> list[str]:
+        """Everybody that it has learned from: its own training people, its teachers' and its encoder's."""
+        teachers = [cast(Teacher, teacher) for teacher in self.teachers.values() if teacher is not None]
+        return sorted({*self.faces.subjects, *self.encoder_people, *(one for by in teachers for one in by.subjects)})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another kind of checkpoint; put the live teachers back so that loading stays strict."""

@@ -101,8 +101,11 @@ class GeneratorObjective(nn.Module):
             # The true normalized face is the target's person too, and with the right expression: a finer goal.
             goal = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
             parts["identity"] = w.identity * self.identity(output, goal)
-        if self.expression is not None:
-            parts["expression"] = w.expression * self.expression(output, batch["original"])
+        unknown = ~batch["has_truth"]
+        if self.expression is not None and bool(unknown.any()):
+            # A known answer says exactly what the teacher only estimates. Every pair counts alike, hence the mean.
+            distance = self.expression(output[unknown], batch["original"][unknown])
+            parts["expression"] = w.expression * unknown.float().mean() * distance
         if w.reconstruction > 0 and bool(batch["same_subject"].any()):
             # The original is augmented; the target of a same-image pair is the image as it was.
             wanted = torch.where(batch["same_image"][:, None, None, None], batch["target"], batch["original"])

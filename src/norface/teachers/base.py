@@ -22,6 +22,9 @@ class Teacher(nn.Module):
     Takes images ``(B, 3, H, W)`` in [-1, 1] and does its own crop, resize and normalisation.
     """
 
+    subjects: tuple[str, ...] = ()
+    """People that it was trained on, as far as known; a normalizer has them from its teachers."""
+
     def freeze(self) -> None:
         """Stop all training and switch to evaluation mode; subclasses call it last in the constructor."""
         self.requires_grad_(False)

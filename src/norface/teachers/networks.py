@@ -29,10 +29,24 @@ class EmbeddingNetwork(nn.Module, Described):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(encoder.dim * POOL * POOL, dim)
 
+    @property
+    def width(self) -> int:
+        """Number of features that `features` gives."""
+        return self.encoder.dim * POOL * POOL
+
+    def features(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to the standardised pooled grid ``(B, width)``."""
+        pooled = F.adaptive_avg_pool2d(self.encoder(image), POOL).flatten(1)
+        standardised: Tensor = self.dropout(self.standardize(pooled))
+        return standardised
+
+    def embedding(self, features: Tensor) -> Tensor:
+        """Features ``(B, width)`` to unit-norm embeddings ``(B, dim)``."""
+        return F.normalize(self.project(features), dim=1)
+
     def forward(self, image: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, dim)``."""
-        pooled = F.adaptive_avg_pool2d(self.encoder(image), POOL).flatten(1)
-        return F.normalize(self.project(self.dropout(self.standardize(pooled))), dim=1)
+        return self.embedding(self.features(image))
 
 
 class ExpressionNetwork(nn.Module, Described):
@@ -53,7 +67,11 @@ class ExpressionNetwork(nn.Module, Described):
 
     def forward(self, image: Tensor) -> tuple[ExpressionReading, Tensor]:
         """Images ``(B, 3, H, W)``; returns the reading (outputs = intensities / 5) and emotion logits ``(B, C)``."""
-        embedding = self.embed(image)
+        return self.read(self.embed.features(image))
+
+    def read(self, features: Tensor) -> tuple[ExpressionReading, Tensor]:
+        """As `forward`, from features that are there already."""
+        embedding = self.embed.embedding(features)
         # A unit vector is short for a linear read-out of 0..1 targets: let the logits use a natural scale.
         scaled = embedding * self.embed.dim**0.5
         return ExpressionReading(embedding, self.au_intensity(scaled)), self.emotion_logits(scaled)

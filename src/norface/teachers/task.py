@@ -50,11 +50,16 @@ class TeacherTask(lightning.LightningModule):
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
         return torch.stack(list(parts.values())).sum()
 
+    def parameter_groups(self) -> list[dict[str, object]]:
+        """What the optimiser trains; a group may name a peak rate (`lr`) of its own."""
+        return decay_groups(self.parameters(), self.weight_decay)
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, one cycle over the whole run (Smith and Topin 2018)."""
-        optimizer = torch.optim.AdamW(decay_groups(self.parameters(), self.weight_decay), lr=self.lr)
+        optimizer = torch.optim.AdamW(self.parameter_groups(), lr=self.lr)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps, pct_start=0.15)
+        peaks = [float(group["lr"]) for group in optimizer.param_groups]
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=0.15)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

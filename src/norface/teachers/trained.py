@@ -14,7 +14,9 @@ from norface.teachers.base import ExpressionReading, ExpressionTeacher, Identity
 from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork
 
 
-def _load_network(checkpoint: str, kind: type[EmbeddingNetwork] | type[ExpressionNetwork]) -> tuple[object, int]:
+def _load_network(
+    checkpoint: str, kind: type[EmbeddingNetwork] | type[ExpressionNetwork]
+) -> tuple[object, int, tuple[str, ...]]:
     path = Path(checkpoint)
     state, about = read_checkpoint(path, kind="teacher")
     network = build(about["network"], where=str(path))
@@ -27,7 +29,7 @@ def _load_network(checkpoint: str, kind: type[EmbeddingNetwork] | type[Expressio
         )
     prefix = "network."
     network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-    return network, int(about["alignment"]["size"])
+    return network, int(about["alignment"]["size"]), tuple(str(name) for name in about.get("subjects", ()))
 
 
 def resize(image: Tensor, size: int) -> Tensor:
@@ -49,7 +51,7 @@ class TrainedIdentity(IdentityTeacher):
 
     def __init__(self, checkpoint: str) -> None:
         super().__init__()
-        network, self.image_size = _load_network(checkpoint, EmbeddingNetwork)
+        network, self.image_size, self.subjects = _load_network(checkpoint, EmbeddingNetwork)
         assert isinstance(network, EmbeddingNetwork)
         self.network = network
         self.freeze()
@@ -72,7 +74,7 @@ class TrainedExpression(ExpressionTeacher):
 
     def __init__(self, checkpoint: str) -> None:
         super().__init__()
-        network, self.image_size = _load_network(checkpoint, ExpressionNetwork)
+        network, self.image_size, self.subjects = _load_network(checkpoint, ExpressionNetwork)
         assert isinstance(network, ExpressionNetwork)
         self.network = network
         self.names = tuple(f"AU{au:02d}" for au in network.aus)

@@ -27,6 +27,7 @@ class SupervisionLoss(nn.Module):
         super().__init__()
         self.standardize = Standardize(POOL * POOL * dim)
         self.read_out = nn.Linear(POOL * POOL * dim, aus)
+        nn.init.zeros_(self.read_out.weight)  # two thousand random weights would shake the encoder before they help
 
     def forward(self, embeddings: Tensor, intensity: Tensor) -> Tensor:
         """Embeddings ``(B, dim, h, w)``, intensities ``(B, K)`` in 0..5 with NaN = unknown; scalar, 0 without any."""
