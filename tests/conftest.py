@@ -1,4 +1,4 @@
-"""What holds for every test: no window, no network, few threads, the same random numbers."""
+"""What holds for every test: no window, no network, few threads, the same random numbers, a cache folder of its own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def _seeded() -> None:
     if torch is not None:
         torch.manual_seed(0)
         torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept in the home folder of whoever runs the tests."""
+    monkeypatch.setenv("NORFACE_CACHE", str(tmp_path_factory.getbasetemp() / "norface-cache"))
 
 
 @pytest.fixture(autouse=True)

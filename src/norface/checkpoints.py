@@ -52,6 +52,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def trained_people(path: str) -> tuple[str, ...]:
+    """People that a checkpoint of any kind was trained on, as far as it tells; see `norface.people`."""
+    about = open_checkpoint(Path(path)).get("norface")
+    subjects = about.get("subjects") if isinstance(about, Mapping) else None
+    return tuple(str(name) for name in subjects) if isinstance(subjects, list) else ()
+
+
 def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights and description of a checkpoint.
 

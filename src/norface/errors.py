@@ -38,6 +38,14 @@ class TableError(NorfaceError):
     """A face table is missing a column, has a value outside its vocabulary, two faces with one id, ..."""
 
 
+class DatasetError(NorfaceError):
+    """A folder is not the data set that it should be, or one of its label files breaks the owner's format."""
+
+
+class DetectionError(NorfaceError):
+    """A detector cannot run: its network is missing, damaged or of another kind."""
+
+
 class AlignmentError(NorfaceError):
     """Landmarks are degenerate, or two artefacts were aligned differently."""
 

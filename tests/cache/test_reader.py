@@ -193,6 +193,7 @@ def test_test_subjects_of_the_normalizer_are_an_error(folder: Path) -> None:
     with pytest.raises(LeakageError, match="found 2 that it was trained on: s1, s2"):
         cache.check_subjects(["s2", "s9", "s1"])
     assert cache.check_subjects(["s2", "s9"], allow=True) == ("s2",)
+    assert cache.check_subjects(["disfa:s2"], allow=True) == ("disfa:s2",)  # a bare name may be anybody's
 
 
 @pytest.mark.parametrize(("passed", "announced"), [(True, False), (False, True)])
@@ -202,3 +203,14 @@ def test_a_failed_normalizer_is_announced(
     mark_gate(folder, passed)
     NormalizedCache.open(folder)
     assert ("did not pass the gate" in caplog.text) is announced
+
+
+def test_faces_are_found_by_place(folder: Path, faces: list[CachedFace]) -> None:
+    cache = NormalizedCache.open(folder)
+    places = cache.places(["face9", "nobody", "face0", "face3"])
+    assert places.tolist() == [9, -1, 0, 3]
+    assert [cache.at(int(place)).face_id for place in places[[0, 2, 3]]] == ["face9", "face0", "face3"]
+    np.testing.assert_array_equal(cache.at(9).image, faces[9].image)
+    for place in (-1, 10):
+        with pytest.raises(CacheError, match="one that is not in it"):
+            cache.at(place)

@@ -77,6 +77,30 @@ def test_intensity_loss_equals_its_formula() -> None:
     assert float(IntensityLoss()(prediction, labels)) == pytest.approx(((1.0 - 2.0) ** 2 + 2.0**2) / 2)
 
 
+@pytest.mark.parametrize("kind", ["au", "au-intensity"])
+def test_a_fully_missing_action_unit_changes_nothing(kind: str) -> None:
+    """Same loss and same gradients as without its column; none of its own."""
+    torch.manual_seed(0)
+    logits, labels = torch.randn(5, 3), torch.randint(0, 2, (5, 3)).float()
+    labels[:, 1] = NAN
+    labels[0, 0] = NAN
+    kept = [0, 2]
+    rates = [0.2, NAN, 0.6]
+    of_all: nn.Module = IntensityLoss()
+    of_kept: nn.Module = IntensityLoss()
+    if kind == "au":
+        of_all = ActionUnitLoss(occurrence_weights(rates))
+        of_kept = ActionUnitLoss(occurrence_weights([rates[k] for k in kept]))
+    whole, part = logits.clone().requires_grad_(), logits[:, kept].clone().requires_grad_()
+    loss, expected = of_all(whole, labels), of_kept(part, labels[:, kept])
+    loss.backward()
+    expected.backward()
+    assert float(loss.detach()) == pytest.approx(float(expected.detach()))
+    assert whole.grad is not None and part.grad is not None
+    assert (whole.grad[:, 1] == 0).all()
+    torch.testing.assert_close(whole.grad[:, kept], part.grad)
+
+
 @pytest.mark.parametrize(
     ("loss", "labels", "others"),
     [

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import lightning as L
 import pytest
@@ -16,7 +18,8 @@ from norface.backbones import ConvEncoder
 from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
 from norface.classifier.module import ClassifierTask
 from norface.classifier.streams import Streams
-from norface.errors import AlignmentError, CheckpointError, ConfigError, TrainingError
+from norface.data.subjects import check_unseen
+from norface.errors import AlignmentError, CheckpointError, ConfigError, LeakageError, TrainingError
 from norface.imaging.alignment import Alignment
 from norface.samples import FaceSample
 
@@ -43,6 +46,8 @@ class BrightCorners(L.LightningDataModule):
         self.aus: tuple[int, ...] = (1, 4, 12)
         self.alignment = Alignment(size=size)
         self.subjects = ("a", "b")
+        self.sampling: Literal["uniform", "balanced"] = "uniform"
+        self.tested: tuple[str, ...] = ("c",)
         self.samples = [self.sample(index, normalized, unknown) for index in range(faces)]
 
     def sample(self, index: int, normalized: bool, unknown: str) -> FaceSample:
@@ -70,6 +75,13 @@ class BrightCorners(L.LightningDataModule):
 
     def occurrence_rates(self) -> tuple[float, ...]:
         return tuple(torch.stack([s["au"] for s in self.samples]).nanmean(0).tolist())
+
+    def known_counts(self, kind: Literal["c", "r"]) -> tuple[int, ...]:
+        labels = torch.stack([s["au" if kind == "c" else "au_intensity"] for s in self.samples])
+        return tuple(labels.isfinite().sum(0).tolist())
+
+    def check_unseen(self, trained_on: Iterable[str]) -> None:
+        check_unseen(self.tested, trained_on, what="classifier", allow=False)
 
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]
@@ -211,6 +223,96 @@ def test_a_fully_missing_action_unit_is_not_available(tmp_path: Path) -> None:
     assert module.test_results["expert_use"]["input"][1] == [None] * 4
 
 
+@pytest.mark.parametrize(("task", "kind"), [(ActionUnitTask, "au"), (IntensityTask, "au_intensity")])
+def test_a_fully_missing_action_unit_teaches_nothing(
+    tmp_path: Path, task: type[ClassifierTask], kind: Literal["au", "au_intensity"]
+) -> None:
+    module, data = make(task, balance_weight=1.0, weight_decay=0.0), BrightCorners()
+    for sample in data.samples:
+        sample[kind][1] = NAN
+    make_trainer(tmp_path).fit(module, datamodule=data)
+    assert module.network is not None
+    untrained = make(task, balance_weight=1.0, weight_decay=0.0)
+    make_trainer(tmp_path, epochs=0).fit(untrained, datamodule=data)
+    assert untrained.network is not None
+    before, after = untrained.network, module.network
+    router, started = after.output_experts.router, before.output_experts.router
+    for trained, start in (
+        (after.head_weight, before.head_weight),
+        (after.head_bias, before.head_bias),
+        (router.gate_weight, started.gate_weight),
+        (router.noise_weight, started.noise_weight),
+    ):
+        assert torch.equal(trained[1], start[1])  # neither by its labels nor by the balance of the experts
+        assert not torch.equal(trained[0], start[0]) and not torch.equal(trained[2], start[2])
+
+
+@pytest.mark.parametrize("task", [ActionUnitTask, IntensityTask])
+def test_without_any_label_nothing_is_available(tmp_path: Path, task: type[ClassifierTask]) -> None:
+    module = make(task)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners())
+    blank = BrightCorners()
+    for sample in blank.samples:
+        sample["au"].fill_(NAN)
+        sample["au_intensity"].fill_(NAN)
+    make_trainer(tmp_path).test(module, datamodule=blank, verbose=False)
+    results = module.test_results
+    figures = ("f1", "auroc", "accuracy") if task is ActionUnitTask else ("icc", "pcc", "mae", "mse")
+    for name in figures:
+        assert results[name] is None
+        assert set(results[f"{name}_per_au"].values()) == {None}
+    assert results["scored_aus"] == 0 and set(results["n_labels_per_au"].values()) == {0}
+    assert results["constant"]["f1" if task is ActionUnitTask else "icc"] is None
+
+
+def test_faces_without_an_emotion_are_not_scored(tmp_path: Path) -> None:
+    module, data = make(), BrightCorners()
+    for sample in data.samples[:6]:
+        sample["emotion"] = torch.tensor(-1)
+    make_trainer(tmp_path).fit(module, datamodule=data)
+    make_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    assert module.test_results["n_faces"] == 24 and module.test_results["n_labels"] == 18
+    assert sum(map(sum, module.test_results["confusion"])) == 18
+    make_trainer(tmp_path).test(module, datamodule=BrightCorners(unknown="emotion"), verbose=False)
+    for name in ("accuracy", "mean_class_accuracy", "macro_f1"):
+        assert module.test_results[name] is None and module.test_results["constant"][name] is None
+
+
+def test_imbalance_is_remedied_once_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = BrightCorners(faces=23)
+    data.sampling = "balanced"
+    with pytest.raises(ConfigError, match=r"one remedy for imbalanced emotions.*Set class_weighting to false"):
+        make_trainer(tmp_path).fit(make(), datamodule=data)
+    module = make(class_weighting=False)
+    with caplog.at_level(logging.INFO, logger="norface"):
+        make_trainer(tmp_path).fit(module, datamodule=data)
+    assert "drawn by balanced sampling; loss weights: None" in caplog.text
+    trainer = make_trainer(tmp_path)
+    trainer.test(module, datamodule=BrightCorners(), verbose=False)  # says how it was trained, not how it is tested
+    assert module.test_results["balancing"] == {"sampling": "balanced", "loss_weights": None}
+
+
+def test_the_weights_of_the_loss_are_named_in_results_and_checkpoint(tmp_path: Path) -> None:
+    path = fitted(tmp_path)
+    balancing = torch.load(path, weights_only=True)["norface"]["balancing"]
+    assert balancing["sampling"] == "uniform"
+    assert balancing["loss_weights"] == pytest.approx({"neutral": 1.0, "happy": 1.0, "sad": 1.0})
+    module, data = make(ActionUnitTask), BrightCorners()
+    make_trainer(tmp_path).fit(module, datamodule=data)
+    make_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    weights = module.test_results["balancing"]["loss_weights"]
+    rates = data.occurrence_rates()
+    assert weights["AU01"] / weights["AU12"] == pytest.approx(rates[2] / rates[0])
+
+
+def test_people_it_was_trained_on_are_not_tested(tmp_path: Path) -> None:
+    path = fitted(tmp_path)
+    data = BrightCorners()
+    data.tested = ("b", "d")
+    with pytest.raises(LeakageError, match=r"classifier was not trained on, found 1 .*: b\."):
+        make_trainer(tmp_path).test(make(), datamodule=data, ckpt_path=str(path))
+
+
 @pytest.mark.parametrize("after_validation", [True, False])
 def test_resuming_equals_an_uninterrupted_run(tmp_path: Path, after_validation: bool) -> None:
     late = not after_validation
@@ -295,11 +397,22 @@ def test_people_of_both_trainings_are_named(tmp_path: Path) -> None:
     assert module.header is not None and module.header["subjects"] == ["a", "b", "c"]
 
 
+def test_people_that_the_encoder_has_seen_are_named(tmp_path: Path) -> None:
+    path, _ = encoder_file(tmp_path)
+    module = make(encoder_weights=path)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners())
+    assert module.header is not None and module.header["subjects"] == ["a", "b", "n1"]
+    data = BrightCorners()
+    data.tested = ("n1",)
+    with pytest.raises(LeakageError, match="n1"):
+        make_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+
+
 def encoder_file(folder: Path) -> tuple[str, dict[str, Tensor]]:
     torch.manual_seed(5)
     weights = ConvEncoder(widths=(8, 16)).state_dict()
     state = {f"average.network.encoder.{name}": value for name, value in weights.items()}
-    torch.save({"state_dict": state, "norface": {"kind": "normalizer"}}, folder / "normalizer.ckpt")
+    torch.save({"state_dict": state, "norface": {"kind": "normalizer", "subjects": ["n1"]}}, folder / "normalizer.ckpt")
     return str(folder / "normalizer.ckpt"), weights
 
 

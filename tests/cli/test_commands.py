@@ -209,10 +209,24 @@ def test_doctor_lists_network_files(there: bool, tmp_path: Path, monkeypatch: py
     if there:
         (tmp_path / "weights").mkdir()
         (tmp_path / "weights" / "identity.onnx").write_bytes(b"0" * 2**20)
-    findings = [finding for finding in doctor_module.examine(tmp_path) if "weights" in finding.text]
+    findings = [finding for finding in doctor_module.examine(tmp_path) if finding.name == "network files"]
+    assert "weights" in findings[0].text
     assert [finding.state for finding in findings] == ["ok" if there else "note"]
     texts = [finding.text for finding in doctor_module.examine(tmp_path) if "identity.onnx" in finding.name]
     assert texts == (["1.0 MiB"] if there else [])
+
+
+def test_doctor_tells_which_detectors_have_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORFACE_WEIGHTS", str(tmp_path))
+    (tmp_path / "face_detection_yunet_2026may.onnx").write_bytes(b"of which no checksum is known")
+    (tmp_path / "det_10g.onnx").write_bytes(b"cut")
+    findings = {finding.name: finding for finding in doctor_module.examine(tmp_path)}
+    assert findings["detector yunet"].state == "ok"
+    assert findings["detector scrfd"].state == "note" and "damaged" in findings["detector scrfd"].text
+    missing = findings["detector retinaface"]
+    assert missing.state == "note"
+    for part in ("detection_Resnet50_Final.pth", str(tmp_path), "https://github.com/xinntao/facexlib", "MIT"):
+        assert part in missing.text
 
 
 def test_doctor_tells_of_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

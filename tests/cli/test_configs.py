@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from data.readers import miniature_rafdb
+from norface.cli.main import main
+from norface.data.readers import READERS, reader_class
 from norface.errors import CheckpointError
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +38,40 @@ FITS = {**_fits(), **_fits("TASK=au"), **_fits("TASK=au-intensity")}
 FAST = _fits("FAST=1")
 
 
+TASKS = {"fer": "EmotionTask", "au": "ActionUnitTask", "au-intensity": "IntensityTask"}
+
+
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
-    assert set(CONFIGS) == used
+    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_configuration_of_a_data_set_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    monkeypatch.chdir(ROOT)
+    task = reader_class(name).info.tasks[0]
+    configs = ("trainer", f"data/{name}", f"classifier/{task}", "classifier/raw")
+    cli = make_cli([word for config in configs for word in ("--config", f"configs/{config}.yaml")], run=False)
+    assert type(cli.model).__name__ == TASKS[task]
+    assert cli.datamodule.path == f"data/{name}"
+
+
+def test_training_starts_on_a_prepared_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    miniature_rafdb.make(tmp_path / "owner")
+    folders = ["--root", str(tmp_path / "owner"), "--out", str(tmp_path / "rafdb"), "--processes", "1"]
+    assert main(["data", "prepare", "--dataset", "rafdb", *folders, "--size", "32"]) == 0
+    monkeypatch.chdir(ROOT)
+    configs = ("trainer", "data/rafdb", "classifier/fer", "classifier/raw")
+    options = [word for config in configs for word in ("--config", f"configs/{config}.yaml")]
+    cli = make_cli([*options, "--data.table", str(tmp_path / "rafdb")], run=False)
+    cli.datamodule.setup("fit")
+    assert cli.datamodule.alignment.frame == "rafdb-aligned"
+    assert set(cli.datamodule.emotions) == set(reader_class("rafdb").info.emotions)
+    assert next(iter(cli.datamodule.train_dataloader()))["original"].shape[1:] == (3, 32, 32)
 
 
 @pytest.mark.parametrize("options", [*FITS.values(), *FAST.values()], ids=[*FITS, *(f"{name}-fast" for name in FAST)])

@@ -103,6 +103,14 @@ def test_testing_keeps_the_record_of_training() -> None:
     assert json.loads(Path("results.json").read_text())["classifier"]["both"]["accuracy"] == 0.5
 
 
+def test_the_protocol_of_the_data_goes_into_the_results() -> None:
+    assert run("test", "--results", "results.json", "--data", "tiny_parts.TinyFolds") == 0
+    found = json.loads(Path("results.json").read_text())["protocol"]
+    assert found == {"dataset": "disfa", "fold": {"kind": "PublishedFold", "fold": "part3"}}
+    assert run("test", "--results", "other.json") == 0
+    assert "protocol" not in json.loads(Path("other.json").read_text())
+
+
 def test_gap_is_computed_when_its_three_scores_are_there() -> None:
     scores = {"raw": {"task": "fer", "accuracy": 0.4}, "oracle": {"task": "fer", "accuracy": 0.8}}
     Path("results.json").write_text(json.dumps({"schema": 1, "classifier": scores}))

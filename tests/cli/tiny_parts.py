@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -53,6 +53,15 @@ class TinyUntested(TinyTask):
 
     def on_test_epoch_end(self) -> None:
         """Nothing to keep."""
+
+
+class TinyFolds(lightning.LightningDataModule):
+    """Says how its faces were chosen."""
+
+    protocol: ClassVar = {"dataset": "disfa", "fold": {"kind": "PublishedFold", "fold": "part3"}}
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(TensorDataset(torch.ones(4, 1)), batch_size=2)
 
 
 class TinyData(lightning.LightningDataModule):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
-from norface.data.sampling import EpochSampler, mix
+from norface.data.sampling import EpochSampler, WeightedEpochSampler, mix
 
 
 class Numbers(Dataset[object]):
@@ -59,3 +62,64 @@ def test_passes_of_one_epoch_differ_in_order_and_draws() -> None:
 def test_processes_share_the_work() -> None:
     parts = [list(EpochSampler(Numbers(), shuffle=True, rank=rank, world_size=2)) for rank in range(2)]
     assert sorted(index for part in parts for _, index in part) == list(range(10))
+
+
+def weighted(weights: list[float], **options: int) -> WeightedEpochSampler:
+    class Some(Dataset[object]):
+        def __len__(self) -> int:
+            return len(weights)
+
+    return WeightedEpochSampler(Some(), weights=np.array(weights), **options)
+
+
+def test_rare_samples_come_up_as_often_as_their_weight_says() -> None:
+    weights = [1.0] * 90 + [9.0] * 10  # two classes of equal weight
+    sampler = weighted(weights)
+    drawn = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        keys = list(sampler)
+        assert len(keys) == len(sampler) == 100 and len(set(keys)) == 100  # repeats are other draws
+        indices = np.array([index for _, index in keys])
+        assert 49 <= (indices >= 90).sum() <= 51
+        assert set(np.bincount(indices, minlength=100)[90:]) <= {4, 5, 6}  # expected: 5
+        assert set(np.bincount(indices, minlength=100)[:90]) <= {0, 1}
+        drawn.append(tuple(indices))
+    assert len(set(drawn)) == 3
+    assert len({index for indices in drawn for index in indices}) > 80  # frequent ones take turns
+
+
+def test_weighted_order_follows_seed_and_epoch_alone() -> None:
+    state = torch.get_rng_state()
+    first, again = weighted([1.0, 2.0, 3.0, 4.0], seed=1), weighted([1.0, 2.0, 3.0, 4.0], seed=1)
+    first.set_epoch(5)
+    again.set_epoch(2)
+    list(again)
+    again.set_epoch(5)
+    assert list(first) == list(again)
+    other = weighted([1.0, 2.0, 3.0, 4.0], seed=2)
+    other.set_epoch(5)
+    assert list(other) != list(first)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 1.0, 25.0]), min_size=1, max_size=30).filter(any),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 50),
+)
+def test_processes_share_the_weighted_draws(weights: list[float], world_size: int, passes: int, epoch: int) -> None:
+    whole = weighted(weights, passes=passes)
+    whole.set_epoch(epoch)
+    parts = []
+    for rank in range(world_size):
+        sampler = weighted(weights, passes=passes, rank=rank, world_size=world_size)
+        sampler.set_epoch(epoch)
+        parts.append(list(sampler))
+        assert len(parts[-1]) == len(sampler)
+    keys = [key for part in parts for key in part]
+    assert set(keys) == set(whole)  # together what one process draws; some twice, to give all equally many
+    assert len(keys) - len(set(keys)) == len(parts[0]) * world_size - len(weights) * passes
+    assert all(weights[index] > 0 for _, index in keys)

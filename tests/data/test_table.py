@@ -178,7 +178,7 @@ def test_no_table_and_damaged_tables(tmp_path: Path, table_path: Path) -> None:
     for text, message in (
         ("{", "a JSON object"),
         ('{"schema": 9}', "schema 9"),
-        ('{"alignment": {"template": "dlib-68", "size": 32, "margin": 0, "drop": 0}}', "arcface-5"),
+        ('{"alignment": {"template": 68, "size": 32, "margin": 0, "drop": 0}}', "arcface-5"),
         ('{"alignment": {"size": "big"}}', "an alignment"),
         ('{"aus": [1], "alignment": {"size": 32, "margin": 0, "drop": 0}}', "12 outside"),
         ('{"emotions": ["happy"], "alignment": {"size": 32, "margin": 0, "drop": 0}}', "'anger' outside"),

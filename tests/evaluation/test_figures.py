@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -89,3 +91,14 @@ def test_unknown_emotions_are_not_scored() -> None:
     image, emotion = batches(1)[0]
     score = score_probe(probe, [(image, torch.where(torch.arange(32) < 8, emotion, -1))], classes=2)
     assert sum(map(sum, score.confusion)) == 8
+
+
+def test_probe_skips_batches_without_a_label_and_scores_none_as_unknown() -> None:
+    def some(epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        labelled = batches(epoch)
+        return [(labelled[0][0], torch.full_like(labelled[0][1], -1)), *labelled]
+
+    probe = train_probe(some, classes=2, epochs=1, seed=0)
+    assert all(bool(weights.isfinite().all()) for weights in probe.parameters())
+    image, emotion = batches(99)[0]
+    assert math.isnan(score_probe(probe, [(image, torch.full_like(emotion, -1))], classes=2).accuracy)

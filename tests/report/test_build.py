@@ -10,7 +10,8 @@ import pytest
 
 from norface.errors import OutputError, ResultsError
 from norface.report.build import build_report
-from norface.results import update_results
+from norface.report.summary import terminal_table
+from norface.results import read_results, update_results
 
 EVIL = "<script>alert('$x_1$')</script>\"onload=\"evil()"
 
@@ -134,7 +135,7 @@ def test_missing_parts_are_named_with_their_command(tmp_path: Path) -> None:
     assert list((tmp_path / "report").glob("*.png")) == []
 
 
-def test_figures_that_could_not_be_computed_leave_a_dash(tmp_path: Path) -> None:
+def test_figures_that_could_not_be_computed_are_not_available(tmp_path: Path) -> None:
     nan = float("nan")
     check = {"name": "expression_r2", "value": nan, "limit": 0.7, "direction": "min", "passed": False}
     part = {
@@ -144,9 +145,28 @@ def test_figures_that_could_not_be_computed_leave_a_dash(tmp_path: Path) -> None
     update_results(tmp_path / "results.json", part)
     text = build_report(tmp_path, tmp_path / "report").read_text()
     assert "Gate failed" in text and "not measured" in text
-    assert (
-        '<td class="number">–</td>' in text and "nan" not in text.lower().replace("data:image", "").split("<main>")[0]
+    assert '<td class="number">n/a</td>' in text
+    assert "nan" not in text.lower().replace("data:image", "").split("<main>")[0]
+
+
+def test_action_units_without_labels_are_not_available(tmp_path: Path) -> None:
+    per_au = {"AU01": 0.5, "AU02": None, "AU12": 0.7}
+    use = {"input": [[0.5, 0.5], [None, None], [0.1, 0.9]], "output": [[0.5, 0.5]] * 3}
+    block = {"task": "au", "f1": 0.6, "f1_per_au": per_au, "labels": list(per_au), "expert_use": use, "n_faces": 40}
+    none = {"task": "au", "f1": None, "f1_per_au": dict.fromkeys(per_au)}
+    update_results(tmp_path / "results.json", {"classifier_au": {"raw": none, "both": block}})
+    text = html.unescape(build_report(tmp_path, tmp_path / "report").read_text())
+    assert "n/a: AU02 has no labels." in text
+    assert "Action unit detection (mean F1): raw n/a, both 0.600" in terminal_table(
+        read_results(tmp_path / "results.json")
     )
+
+
+def test_unlabelled_test_faces_are_told_apart(tmp_path: Path) -> None:
+    block = {"task": "fer", "accuracy": 0.5, "n_faces": 40, "n_labels": 30, "n_subjects": 4}
+    update_results(tmp_path / "results.json", {"classifier": {"both": block}})
+    text = html.unescape(build_report(tmp_path, tmp_path / "report").read_text())
+    assert "40 test faces of 4 people, 30 of them with a label." in text
 
 
 def test_half_written_pictures_and_curves_are_left_out(tmp_path: Path) -> None:

@@ -45,6 +45,14 @@ def test_bars_are_as_long_as_their_scores_and_named() -> None:
     assert not any("constant" in text.get_text() for text in ax.texts)
 
 
+def test_action_units_without_a_score_say_so() -> None:
+    (ax,) = figures.per_au_bars({"raw": {"AU01": 0.2, "AU12": None}, "both": {"AU01": 0.5}}, "F1", "x", LIGHT).axes
+    assert [text.get_text() for text in ax.texts] == ["n/a", "n/a"]
+    nothing = float("nan")
+    (ax,) = figures.expert_use([[0.9, 0.1], [nothing, nothing]], ["a", "b"], "x", LIGHT).axes
+    assert [text.get_text() for text in ax.texts] == ["90", "10", "n/a", "n/a"]
+
+
 def test_confusion_shows_percent_of_each_true_class() -> None:
     (ax,) = figures.confusion([[3, 1], [0, 0]], ["a", "b"], "x", LIGHT).axes
     shown = np.asarray(ax.images[0].get_array())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, get_args
 
@@ -176,12 +176,15 @@ def _parse_identity(data: object, where: str) -> CacheIdentity:
     size = _take(alignment, "size", int, where)
     if size < 1:
         _damaged(where, "a size of at least 1 pixel", str(size))
-    names = [field.name for field in fields(Alignment) if field.name != "size"]
-    shares = {name: _take(alignment, name, float, where) for name in names}
     return CacheIdentity(
         normalizer=_take(data, "normalizer", str, where),
         table=_take(data, "table", str, where),
-        alignment=Alignment(size=size, **shares),
+        alignment=Alignment(
+            size=size,
+            margin=_take(alignment, "margin", float, where),
+            drop=_take(alignment, "drop", float, where),
+            frame=_take(alignment, "template", str, where),
+        ),
         cache_format=_take(data, "cache_format", int, where),
         version=_take(data, "version", str, where),
     )

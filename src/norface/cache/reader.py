@@ -7,13 +7,18 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from norface.cache.key import CacheIdentity
 from norface.cache.manifest import Manifest
 from norface.cache.shard import CachedFace, ShardFile, ShardHeader
 from norface.errors import CacheError, LeakageError
 from norface.imaging.pixels import Pixels
+from norface.people import common_people
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,6 +93,32 @@ class NormalizedCache:
         """uint8 RGB ``(H, W, 3)``, or None where the face could not be read or normalized; errors as by ``[]``."""
         return self[face_id].image
 
+    def places(self, face_ids: Iterable[str]) -> NDArray[np.int64]:
+        """Where faces stand in the cache, for `at`; -1 = not in it.
+
+        Args:
+            face_ids: Strings, or a pandas or Arrow column of them.
+        """
+        known = pa.concat_arrays([self._shard(index).names for index in range(len(self.manifest.shards))])
+        found = pc.index_in(pa.array(face_ids, known.type, from_pandas=True), known)
+        return np.asarray(pc.fill_null(found, -1), np.int64)
+
+    def at(self, place: int) -> CachedFace:
+        """The face at a place that `places` found: unlike ``[]`` it needs no index of all names in every process.
+
+        Raises:
+            CacheError: There is no such place, or the image is damaged.
+        """
+        if not 0 <= place < len(self):
+            raise CacheError(
+                expected="a face of this cache",
+                found="one that is not in it",
+                where=str(self.folder),
+                action="Use the face table that the cache was built from.",
+            )
+        shard, row = divmod(place, self.manifest.shard_size)
+        return self._shard(shard).face(row)
+
     @property
     def face_ids(self) -> tuple[str, ...]:
         """All faces in the table's order."""
@@ -102,7 +133,7 @@ class NormalizedCache:
         """Compare the subjects of a test with those the normalizer was trained on.
 
         Args:
-            test_subjects: Subjects to be tested on.
+            test_subjects: Subjects to be tested on, as `norface.people` names them.
             allow: Whether to return the common ones, to be printed in every report, instead of raising.
 
         Returns:
@@ -111,7 +142,7 @@ class NormalizedCache:
         Raises:
             LeakageError: There are some and it is not allowed.
         """
-        leaked = tuple(sorted(set(self.manifest.subjects) & set(test_subjects)))
+        leaked = common_people(test_subjects, self.manifest.subjects)
         if leaked and not allow:
             more = f" and {len(leaked) - 10} more" if len(leaked) > 10 else ""
             raise LeakageError(

@@ -139,6 +139,11 @@ class ShardFile:
         """The faces in order of their rows."""
         return [str(face_id) for face_id in self._batch.column("face_id").to_pylist()]
 
+    @property
+    def names(self) -> pa.StringArray:
+        """`face_ids` as the column that they are."""
+        return self._batch.column("face_id")
+
     def frame(self) -> pd.DataFrame:
         """Everything but the images: face_id, success, checksum, figures and error."""
         frame: pd.DataFrame = self._batch.drop_columns(["image"]).to_pandas()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Protocol, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Literal, Protocol, TypedDict
 
 from torch import Tensor
 
@@ -18,12 +18,20 @@ class LabelledFaces(Protocol):
     aus: tuple[int, ...]
     alignment: Alignment
     subjects: tuple[str, ...]
+    sampling: Literal["uniform", "balanced"]
+    """How training faces are drawn; balanced: every emotion equally often."""
 
     def class_counts(self) -> tuple[int, ...]:
         """Training faces of each emotion."""
 
     def occurrence_rates(self) -> tuple[float, ...]:
         """Share of training faces that show each action unit, NaN = unknown."""
+
+    def known_counts(self, kind: Literal["c", "r"]) -> tuple[int, ...]:
+        """Training faces whose occurrence (c) or intensity (r) of each action unit is known."""
+
+    def check_unseen(self, trained_on: Iterable[str]) -> None:
+        """Refuse to test on people that were trained on, unless that is allowed."""
 
 
 class Prediction(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from torchmetrics import Metric
 
 import norface
 from norface.backbones import ConvEncoder, load_encoder
+from norface.checkpoints import trained_people
 from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header
 from norface.classifier.contract import LabelledFaces, Prediction, plain
 from norface.classifier.inference import ACTIVATIONS, build_classifier
@@ -27,6 +29,8 @@ from norface.errors import CheckpointError, ConfigError, TrainingError
 from norface.samples import FaceSample
 from norface.specs import build, describe
 from norface.training import require_finite, seed_step
+
+_log = logging.getLogger(__name__)
 
 
 class ClassifierTask(L.LightningModule, ABC):
@@ -132,6 +136,14 @@ class ClassifierTask(L.LightningModule, ABC):
     def presence(self, labels: Tensor) -> Tensor:
         """How much each face shows each label, ``(B, L)`` >= 0; 0 where unknown."""
 
+    def taught(self, faces: LabelledFaces) -> Tensor:
+        """Which labels the training faces teach, bool ``(L,)``; the others are no part of any loss."""
+        return torch.ones(len(self.names), dtype=torch.bool)
+
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each label in the loss, empty where there are none."""
+        return {}
+
     @abstractmethod
     def summary(self, scores: Scores) -> dict[str, float]:
         """Scalars to log, among them ``score``: the task's figure of merit, higher is better."""
@@ -159,10 +171,21 @@ class ClassifierTask(L.LightningModule, ABC):
             if stage == "fit":
                 self.header["subjects"] = sorted({*self.header["subjects"], *header["subjects"]})
         self.loss = self.make_loss(faces).to(self.device)
+        if stage == "fit":
+            self._set_balance(faces)
         self.val_scores, self.test_scores = self.make_scores(), self.make_scores()
         stream_names = self.network.streams.names
         self.expert_use = ExpertUse(labels=len(self.names), streams=len(stream_names), experts=self.experts)
         self.tested_faces = TestedFaces()
+
+    def _set_balance(self, faces: LabelledFaces) -> None:
+        assert self.network is not None and self.header is not None, "setup has made them"
+        taught = self.taught(faces)
+        if bool(taught.any()):  # if none is, the first epoch ends with an error
+            self.network.taught.copy_(taught)
+        balancing = {"sampling": faces.sampling, "loss_weights": self.loss_weights() or None}
+        self.header["balancing"] = balancing
+        _log.info("training faces are drawn by %(sampling)s sampling; loss weights: %(loss_weights)s", balancing)
 
     def _backbone(self) -> ConvEncoder:
         backbone = build(self.backbone, where="model.init_args.backbone")
@@ -213,6 +236,8 @@ class ClassifierTask(L.LightningModule, ABC):
         if self._fresh and self.network is not None and self.encoder_weights is not None:
             for backbone in self.network.streams.backbones:
                 load_encoder(backbone, self.encoder_weights)
+            if self.header is not None:  # whoever the encoder has seen, the classifier has seen
+                self.header["subjects"] = sorted({*self.header["subjects"], *trained_people(self.encoder_weights)})
         self._fresh = False
 
     def on_predict_start(self) -> None:
@@ -226,6 +251,12 @@ class ClassifierTask(L.LightningModule, ABC):
             )
         faces: LabelledFaces = self.trainer.datamodule  # type: ignore[attr-defined]
         check_alignment(self.header, faces.alignment.describe(), where="data module")
+
+    def on_test_start(self) -> None:
+        """Refuse to test on people that were trained on."""
+        faces: LabelledFaces = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.header is not None:
+            faces.check_unseen(self.header["subjects"])
 
     def on_train_epoch_start(self) -> None:
         """Count this epoch's known labels from nothing."""
@@ -312,6 +343,7 @@ class ClassifierTask(L.LightningModule, ABC):
             "streams": self.streams,
             "labels": list(self.names),
             **self.results(scores),
+            "balancing": (self.header or {}).get("balancing"),
             "expert_use": {"input": use["input"], "input_by_stream": by_stream, "output": use["output"]},
             **self.tested_faces.compute(),
         }

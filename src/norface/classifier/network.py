@@ -50,6 +50,8 @@ class ExpressionClassifier(nn.Module, Described):
         dropout: Of pooled embeddings and of the experts' hidden units.
     """
 
+    taught: Tensor
+
     def __init__(
         self,
         backbone: ConvEncoder,
@@ -76,6 +78,8 @@ class ExpressionClassifier(nn.Module, Described):
         )
         self.head_weight = nn.Parameter(torch.randn(labels, features) / math.sqrt(features))
         self.head_bias = nn.Parameter(torch.zeros(labels))
+        # Labels that training teaches: gates of the others must not pull at the experts. Not part of a checkpoint.
+        self.register_buffer("taught", torch.ones(labels, dtype=torch.bool), persistent=False)
 
     def forward(self, original: Tensor, normalized: Tensor) -> Classified:
         """Two images ``(B, 3, H, W)`` in [-1, 1] to logits; a stream that is not used is not looked at."""
@@ -89,5 +93,5 @@ class ExpressionClassifier(nn.Module, Described):
             logits=logits,
             input_gates=by_input.gates[:, 0].unflatten(0, (batch, count)),
             output_gates=by_output.gates,
-            balance=by_input.balance_loss() + by_output.balance_loss(),
+            balance=by_input.balance_loss() + by_output.balance_loss(self.taught),
         )

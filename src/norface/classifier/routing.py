@@ -23,9 +23,14 @@ class Routing(NamedTuple):
     importance: Tensor
     load: Tensor
 
-    def balance_loss(self) -> Tensor:
-        """``CV^2(importance) + CV^2(load)``, mean over the gates; scalar, 0 when all experts are used alike."""
-        return (squared_variation(self.importance) + squared_variation(self.load)).mean()
+    def balance_loss(self, counted: Tensor | None = None) -> Tensor:
+        """``CV^2(importance) + CV^2(load)``, mean over the gates; scalar, 0 when all experts are used alike.
+
+        Args:
+            counted: bool ``(G,)``, which gates count; None: all.
+        """
+        loss = squared_variation(self.importance) + squared_variation(self.load)
+        return loss.mean() if counted is None else loss[counted].mean()
 
 
 def squared_variation(values: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from norface.classifier.losses import (
 from norface.classifier.metrics import ActionUnitScores, EmotionScores, IntensityScores, Scores
 from norface.classifier.module import ClassifierTask
 from norface.classifier.streams import Streams
-from norface.errors import TrainingError
+from norface.errors import ConfigError, TrainingError
 from norface.labels import MAX_INTENSITY
 from norface.samples import FaceSample
 
@@ -33,7 +33,8 @@ class EmotionTask(ClassifierTask):
 
     Args:
         label_smoothing: Of the cross-entropy.
-        class_weighting: Whether rare emotions weigh more, by the inverse of their count.
+        class_weighting: Whether rare emotions weigh more in the loss, by the inverse of their count. Not together
+            with balanced sampling, which does the same.
         backbone, streams, shared_backbone, features, hidden, grid, experts, top_k, dropout, balance_weight, lr,
             weight_decay, warmup, encoder_weights, seed: See `ClassifierTask`.
     """
@@ -89,11 +90,26 @@ class EmotionTask(ClassifierTask):
         return names
 
     def make_loss(self, faces: LabelledFaces) -> nn.Module:
-        """Cross-entropy; remembers the commonest emotion for the constant predictor."""
+        """Cross-entropy; remembers the commonest emotion for the constant predictor.
+
+        Raises:
+            ConfigError: Rare emotions would count twice: drawn more often, and with larger weights.
+        """
+        if self.class_weighting and faces.sampling == "balanced":
+            raise ConfigError(
+                expected="one remedy for imbalanced emotions",
+                found="two: balanced sampling and class weights",
+                where="data.init_args.sampling and model.init_args.class_weighting",
+                action="Set class_weighting to false, or sampling to uniform.",
+            )
         counts = faces.class_counts()
         self.majority = max(range(len(counts)), key=counts.__getitem__)
         weights = inverse_frequency(counts) if self.class_weighting else torch.ones(len(counts))
         return EmotionLoss(weights, label_smoothing=self.label_smoothing)
+
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each emotion."""
+        return _weights(self.names, self.loss.class_weights) if self.class_weighting else {}
 
     def make_scores(self) -> Metric:
         """Accuracies and confusion."""
@@ -128,7 +144,8 @@ class EmotionTask(ClassifierTask):
             "mean_class_accuracy": float(rate > 0) / present if present else float("nan"),
             "macro_f1": 2 * rate / (1 + rate) / present if present else float("nan"),
         }
-        return {**scores, "classes": list(self.names), "support": support, "constant": constant}
+        known = int(support.sum())
+        return {**scores, "classes": list(self.names), "support": support, "n_labels": known, "constant": constant}
 
 
 class _ActionUnits(ClassifierTask):
@@ -161,6 +178,14 @@ class ActionUnitTask(_ActionUnits):
     def make_loss(self, faces: LabelledFaces) -> nn.Module:
         """Weighted asymmetric loss, weighted by the training split's occurrence rates."""
         return ActionUnitLoss(occurrence_weights(faces.occurrence_rates()))
+
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each action unit."""
+        return _weights(self.names, self.loss.weights)
+
+    def taught(self, faces: LabelledFaces) -> Tensor:
+        """Action units whose occurrence is known for a training face."""
+        return torch.tensor(faces.known_counts("c")) > 0
 
     def make_scores(self) -> Metric:
         """F1, accuracy and AUROC."""
@@ -209,6 +234,10 @@ class IntensityTask(_ActionUnits):
         """Masked squared error."""
         return IntensityLoss()
 
+    def taught(self, faces: LabelledFaces) -> Tensor:
+        """Action units whose intensity is known for a training face."""
+        return torch.tensor(faces.known_counts("r")) > 0
+
     def make_scores(self) -> Metric:
         """ICC(3,1), correlation and errors."""
         return IntensityScores(len(self.names))
@@ -234,7 +263,7 @@ class IntensityTask(_ActionUnits):
             "n_labels_per_au": self.per_au(scores["known"]),
             "scored_aus": int((~scores["icc"].isnan()).sum()),
             "constant": {  # always 0; the best constant in squared error is each action unit's mean
-                "icc": 0.0,
+                "icc": float("nan") if bool(scores["icc"].isnan().all()) else 0.0,
                 "mae": float(scores["constant_mae"].nanmean()),
                 "mse": float(scores["constant_mse"].nanmean()),
                 "mae_per_au": self.per_au(scores["constant_mae"]),
@@ -242,6 +271,11 @@ class IntensityTask(_ActionUnits):
                 "best_mse_per_au": self.per_au(scores["label_variance"]),
             },
         }
+
+
+def _weights(names: tuple[str, ...], weights: Tensor | nn.Module) -> dict[str, float]:
+    assert isinstance(weights, Tensor)
+    return dict(zip(names, weights.double().tolist(), strict=True))
 
 
 def _no_labels(expected: str, found: str, task: str) -> TrainingError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,13 @@ class Command:
         function: ``module:function``; its signature is the command's options. Training commands share one function,
             which takes the whole command line.
         positional: Whether required arguments are given by position; if not, as ``--name``.
+        variants: Functions that serve instead where an option of that name is given; they have options only.
     """
 
     summary: str
     function: str
     positional: bool = True
+    variants: Mapping[str, str] = field(default_factory=dict)
 
 
 TRAINING = "norface.cli.training:main"
@@ -32,10 +35,34 @@ COMMANDS: dict[str, dict[str, Command]] = {
     },
     "Data": {
         "faces draw": Command("draw the built-in faces and their table", "norface.cli.faces:draw", positional=False),
-        "data check": Command("check a face table: columns, labels, images, splits", "norface.cli.data:check"),
+        "data list": Command(
+            "the data sets that can be read, and where to ask for them",
+            "norface.cli.datasets:list_sets",
+            positional=False,
+        ),
+        "data prepare": Command(
+            "find and align the faces of a data set, and write its face table",
+            "norface.cli.prepare:prepare",
+            positional=False,
+        ),
+        "data check": Command(
+            "check a face table, or with --dataset an owner's folder",
+            "norface.cli.data:check",
+            variants={"--dataset": "norface.cli.datasets:check_folder"},
+        ),
+        "data stats": Command(
+            "counts of a face table beside those of the literature, and a sheet of its faces", "norface.cli.stats:stats"
+        ),
         "data split": Command(
             "give every subject of a table a split, by seed", "norface.cli.data:split", positional=False
         ),
+        "data folds": Command(
+            "who trains and who is tested: published folds, official splits, folds by seed",
+            "norface.cli.folds:folds",
+            positional=False,
+        ),
+        "data mix": Command("join face tables into one", "norface.cli.mixing:mix", positional=False),
+        "data cross": Command("train on one data set, test on another", "norface.cli.mixing:cross", positional=False),
     },
     "Normalized faces": {
         "cache build": Command(

@@ -16,6 +16,8 @@ SHOWN = 10
 def check(table: Path) -> bool:
     """Check a face table: columns, labels, image files, subject-exclusive splits. Prints what it holds.
 
+    `norface data check --dataset NAME --root FOLDER` checks the folder of a data set's owner instead.
+
     Args:
         table: Folder with faces.parquet, or a CSV or Parquet file.
 
@@ -79,15 +81,15 @@ def unreadable_images(table: FaceTable) -> dict[str, str]:
     from rich.progress import track
 
     from norface.errors import ImageError
-    from norface.imaging.files import read_image
 
+    images = table.images
     usable = table.frame[table.frame["success"] != 0]
     columns = [column for column in ("image", "normalized") if column in usable.columns]
     paths = [str(path) for column in columns for path in dict.fromkeys(usable[column].dropna())]
     broken: dict[str, str] = {}
     for path in track(paths, description="reading images", transient=True):
         try:
-            read_image(table.root / path)
+            images.read(path)
         except ImageError as error:
             broken[path] = error.found
     return broken

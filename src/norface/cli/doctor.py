@@ -14,8 +14,8 @@ from tempfile import TemporaryFile
 
 import norface
 from norface.cli.versions import PACKAGES, package_version
+from norface.faces.weights import FOLDER_VARIABLE, NETWORK_FILES, file_sha256, files_of, origins, weights_folder
 
-WEIGHTS_FOLDER = "NORFACE_WEIGHTS"
 OPTIONAL: tuple[str, ...] = ("facexlib", "insightface", "onnxruntime", "onnx2torch")
 MIN_FREE_GB = 2.0
 
@@ -60,6 +60,7 @@ def examine(folder: Path) -> list[Finding]:
         _packages,
         _devices,
         _weights,
+        _detectors,
         lambda: _disk(folder),
     )
     findings: list[Finding] = []
@@ -101,8 +102,8 @@ def _devices() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    folder = Path(os.environ.get(WEIGHTS_FOLDER, "checkpoints"))
-    asked = "" if WEIGHTS_FOLDER in os.environ else f" (default; set {WEIGHTS_FOLDER} to choose another)"
+    folder = weights_folder()
+    asked = "" if FOLDER_VARIABLE in os.environ else f" (default; set {FOLDER_VARIABLE} to choose another)"
     if not folder.is_dir():
         yield Finding("network files", "note", f"no folder {folder}{asked}; the built-in faces need none")
         return
@@ -110,6 +111,24 @@ def _weights() -> Iterator[Finding]:
     yield Finding("network files", "ok" if files else "note", f"{len(files)} in {folder}{asked}")
     for path in files:
         yield Finding(f"  {path.name}", "ok", f"{path.stat().st_size / 2**20:.1f} MiB")
+
+
+def _detectors() -> Iterator[Finding]:
+    folder = weights_folder()
+    for detector in dict.fromkeys(file.detector for file in NETWORK_FILES):
+        for file in files_of(detector):
+            path = folder / file.name
+            if not path.is_file():
+                continue
+            same = file.sha256 is None or file_sha256(path) == file.sha256
+            yield Finding(
+                f"detector {detector}",
+                "ok" if same else "note",
+                f"{file.name} ({file.licence})" + ("" if same else " is another file than its owner's, or damaged"),
+            )
+            break
+        else:
+            yield Finding(f"detector {detector}", "note", f"optional, no file in {folder}; {origins(detector)}")
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

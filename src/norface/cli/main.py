@@ -145,7 +145,9 @@ def _run_timed(name: str, command: Command, args: list[str]) -> int:
 def _run(name: str, command: Command, args: list[str]) -> int:
     # Before any library is imported: albumentations asks its server for the newest version, slowly where it is offline.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    module, _, attribute = command.function.partition(":")
+    given = {arg.partition("=")[0] for arg in args}
+    variant = next((function for option, function in command.variants.items() if option in given), None)
+    module, _, attribute = (variant or command.function).partition(":")
     function = getattr(importlib.import_module(module), attribute)
     if command.function == TRAINING:
         return int(function([name, *args]))
@@ -159,7 +161,7 @@ def _run(name: str, command: Command, args: list[str]) -> int:
         result = auto_cli(
             function,
             args=args,
-            as_positional=command.positional,
+            as_positional=command.positional and variant is None,
             parser_class=Parser,
             prog=f"norface {name}",
             allow_abbrev=False,

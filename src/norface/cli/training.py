@@ -135,6 +135,8 @@ class NorfaceCLI(LightningCLI):
         path = Path(options["results"])
         section, _, name = str(options["results_key"]).partition(".")
         facts = {"seed": int(options["seed_everything"]), "versions": run_versions()}
+        if protocol := getattr(self.datamodule, "protocol", None):
+            facts["protocol"] = protocol
         merged = update_results(path, {section: {name: dict(self.model.test_results)}, **facts})
         closed = compare(merged[section])
         if closed is not None:

@@ -30,12 +30,13 @@ def explain(error: NorfaceError, *, command: str) -> str:
     """
     parts = {"where": error.where, "expected": error.expected, "found": error.found, "to do": error.action}
     head = f"norface {command}: stopped ({type(error).__name__})".replace("norface :", "norface:")
-    return "\n".join([head, *(_entry(name, text) for name, text in parts.items())])
+    return "\n".join([head, *(entry(name, text) for name, text in parts.items())])
 
 
-def _entry(name: str, text: str) -> str:
+def entry(name: str, text: str, *, indent: int = 2) -> str:
+    """A name and its text in two columns, the text wrapped."""
     lines = [wrapped for line in text.splitlines() for wrapped in _wrap(line)] or [""]
-    return "\n".join(f"  {name if i == 0 else '':<8}  {line}" for i, line in enumerate(lines))
+    return "\n".join(f"{'':{indent}}{name if i == 0 else '':<8}  {line}" for i, line in enumerate(lines))
 
 
 def _wrap(line: str) -> list[str]:

@@ -7,12 +7,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from norface.data.datamodule import FaceDataModule
+    from norface.data.folds import OfficialSplit, OrderedFold, PublishedFold, SeededFold
     from norface.data.pairs import PairPolicy
+    from norface.data.stride import EveryNth
     from norface.data.table import FaceTable, TableMeta
 
-__all__ = ["FaceDataModule", "FaceTable", "PairPolicy", "TableMeta"]
+__all__ = [
+    "EveryNth",
+    "FaceDataModule",
+    "FaceTable",
+    "OfficialSplit",
+    "OrderedFold",
+    "PairPolicy",
+    "PublishedFold",
+    "SeededFold",
+    "TableMeta",
+]
 
-_MODULES = {"FaceDataModule": "datamodule", "FaceTable": "table", "PairPolicy": "pairs", "TableMeta": "table"}
+_MODULES = {
+    "EveryNth": "stride",
+    "FaceDataModule": "datamodule",
+    "FaceTable": "table",
+    "OfficialSplit": "folds",
+    "OrderedFold": "folds",
+    "PairPolicy": "pairs",
+    "PublishedFold": "folds",
+    "SeededFold": "folds",
+    "TableMeta": "table",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from norface.cache import CacheBuild, CachedFace, CacheIdentity, FaceNormalizer, Manifest, NormalizedCache
 from norface.data.images import FaceReader
+from norface.data.subjects import FOLD
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, CacheError, ImageError, SplitError
 from norface.imaging.alignment import Alignment
@@ -49,8 +51,10 @@ def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> Face
 
 
 def table_fingerprint(rows: FaceTable) -> str:
-    """Fingerprint of cached rows; in which split each of them stands does not matter."""
-    return rows.with_frame(rows.frame.drop(columns="split", errors="ignore")).fingerprint()
+    """Fingerprint of cached rows; in which split each of them stands, and by which fold, does not matter."""
+    rows = rows.with_frame(rows.frame.drop(columns="split", errors="ignore"))
+    about = {name: value for name, value in rows.meta.provenance.items() if name != FOLD}
+    return replace(rows, meta=replace(rows.meta, provenance=about)).fingerprint()
 
 
 def build_cache(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,12 +18,19 @@ from torch.utils.data import DataLoader
 from norface.cache import NormalizedCache, NormalizerSource
 from norface.data.caching import build_cache, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
+from norface.data.folds import Fold
 from norface.data.images import FaceReader, Read
+from norface.data.label_counts import class_counts, known_counts, occurrence_rates
 from norface.data.memory import FromCache, load_split
 from norface.data.pairs import PairDraw, PairPolicy
-from norface.data.sampling import EpochSampler
+from norface.data.protocol import describe_protocol
+from norface.data.sampling import EpochSampler, WeightedEpochSampler
 from norface.data.splits import DEFAULT_SHARES, assign_splits, check_not_empty, check_subject_exclusive
+from norface.data.stride import EveryNth
+from norface.data.subjects import check_unseen, people_in, shares_people
 from norface.data.table import FaceTable
+from norface.data.texts import Texts
+from norface.data.weighting import Sampling, balanced_weights
 from norface.errors import ConfigError
 from norface.imaging.alignment import Alignment
 from norface.imaging.augment import Augmentation
@@ -49,6 +57,10 @@ class FaceDataModule(L.LightningDataModule):
         splits: Subjects of each split (int) or share of them (float), where the table has no column `split`;
             None: 60 % normalizer, 15 % train, 5 % val, 20 % test.
         split_seed: Which people stand in which split; stages that follow each other need the same.
+        folds: Who trains and who is tested, in place of `splits` and of a column `split`: a `PublishedFold`,
+            `OfficialSplit`, `OrderedFold` or `SeededFold`.
+        stride: Every n-th frame of the sequences of a video set; None: all.
+        sampling: Training faces are drawn uniformly, or so that all emotions come up equally often (balanced).
         train_split: Split to train on.
         val_split: Split to validate on.
         test_split: Split to test on.
@@ -59,7 +71,8 @@ class FaceDataModule(L.LightningDataModule):
         normalizer: Normalizer of the cache; a missing cache is made with it.
         cache_dir: Folder of caches, or one finished cache.
         augment: Random changes in training; None: none.
-        allow_leakage: Use a cache although its normalizer was trained on subjects of these splits.
+        allow_leakage: Use a cache although its normalizer was trained on subjects of these splits, and test a
+            classifier on subjects it was trained on. Reports say so.
     """
 
     table: FaceTable
@@ -83,6 +96,9 @@ class FaceDataModule(L.LightningDataModule):
         seed: int = 0,
         splits: dict[str, int | float] | None = None,
         split_seed: int = 0,
+        folds: Fold | None = None,
+        stride: EveryNth | None = None,
+        sampling: Sampling = "uniform",
         train_split: str = "train",
         val_split: str = "val",
         test_split: str = "test",
@@ -101,12 +117,19 @@ class FaceDataModule(L.LightningDataModule):
                 where="data.init_args.cache_dir",
                 action="Set cache_dir, and normalizer unless cache_dir is a finished cache itself.",
             )
+        if folds is not None and splits is not None:
+            raise ConfigError(
+                expected="splits or folds",
+                found="both",
+                where="data.init_args",
+                action="Leave one of them out: either says who trains and who is tested.",
+            )
         self.path = table
         self._size, self._margin, self._drop = image_size, margin, drop
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.epoch_faces = epoch_faces
         self.shares: Mapping[str, int | float] = splits or DEFAULT_SHARES
-        self.split_seed = split_seed
+        self.split_seed, self.folds, self.stride, self.sampling = split_seed, folds, stride, sampling
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
         self.pairs, self.source, self.augment = pairs, source, augment
         self.normalizer, self.cache_dir, self.allow_leakage = normalizer, cache_dir, allow_leakage
@@ -119,6 +142,11 @@ class FaceDataModule(L.LightningDataModule):
     def classifier_splits(self) -> tuple[str, ...]:
         """Splits whose normalized faces are wanted."""
         return tuple(dict.fromkeys((self.train_split, self.val_split, self.test_split)))
+
+    @property
+    def knows_truth(self) -> bool:
+        """Whether the loaders yield true normalized faces."""
+        return self.source == "truth"
 
     @property
     def cache_folder(self) -> Path:
@@ -183,15 +211,34 @@ class FaceDataModule(L.LightningDataModule):
                 alignment=self.alignment,
                 splits=self.classifier_splits,
             )
-            wanted = self.table.frame["split"].isin(self.classifier_splits)
-            people = sorted(set(self.table.frame.loc[wanted, "subject"]))
+            shared = (self.train_split,) if shares_people(self.table) else ()
+            people = people_in(self.table, set(self.classifier_splits) - set(shared))
             self.leaked_subjects = self._cache.check_subjects(people, allow=self.allow_leakage)
+
+    def check_unseen(self, trained_on: Iterable[str]) -> None:
+        """Refuse to test a classifier on people that it was trained on, unless `allow_leakage` says otherwise.
+
+        Raises:
+            LeakageError: It was trained on some of the test subjects.
+        """
+        tested = people_in(self.table, (self.test_split,))
+        leaked = check_unseen(tested, trained_on, what="classifier", allow=self.allow_leakage)
+        self.leaked_subjects = tuple(sorted({*self.leaked_subjects, *leaked}))
+
+    @property
+    def protocol(self) -> dict[str, object]:
+        """What a report must say of how these faces were chosen, as plain data; only what is not the default."""
+        return describe_protocol(
+            self.table.meta.provenance, stride=self.stride, sampling=self.sampling, leaked=self.leaked_subjects
+        )
 
     def _prepare_table(self) -> None:
         if self._ready:
             return
         table = FaceTable.load(Path(self.path))
-        if "split" not in table.frame.columns:
+        if self.folds is not None:
+            table = self.folds.assign(table)
+        elif "split" not in table.frame.columns:
             table = assign_splits(table, self.shares, seed=self.split_seed)
         check_subject_exclusive(table)
         self.table, self.emotions, self.aus = table, table.meta.emotions, table.meta.aus
@@ -200,28 +247,35 @@ class FaceDataModule(L.LightningDataModule):
             size=own.size if self._size is None else self._size,
             margin=own.margin if self._margin is None else self._margin,
             drop=own.drop if self._drop is None else self._drop,
+            frame=own.frame,
         )
         self._reader = FaceReader(table, self.alignment)
-        everyone = set(table.frame["subject"])
-        self.subjects = tuple(sorted(set(table.frame.loc[table.in_split(self.train_split), "subject"])))
-        self._codes = {name: code for code, name in enumerate((*self.subjects, *sorted(everyone - set(self.subjects))))}
+        self._kept = None if self.stride is None else self.stride.kept(table.frame)
+        trained = set(table.frame["subject"].iloc[table.in_split(self.train_split)].unique())
+        others = set(table.frame["subject"].unique()) - trained
+        self._people = pd.Index((*sorted(trained), *sorted(others)), dtype="str")  # a subject's code is its place
+        self.subjects = people_in(table, (self.train_split,))
         self._ready = True
 
     def usable_rows(self, split: str | None) -> NDArray[np.int64]:
-        """Rows of a split (None = of the table) with success 1, in the table's order."""
+        """Rows of a split (None = of the table) with success 1 that `stride` keeps, in the table's order."""
         rows = np.arange(len(self.table), dtype=np.int64) if split is None else self.table.in_split(split)
-        return rows[(self.table.frame["success"] != 0).to_numpy(bool)[rows]]
+        rows = rows[(self.table.frame["success"] != 0).to_numpy(bool)[rows]]
+        if self.stride is None or self._kept is None or split is None:
+            return rows
+        return rows[self._kept[rows]] if self.stride.where == "all" or split == self.train_split else rows
 
     def occurrence_rates(self) -> tuple[float, ...]:
         """Share of faces of the training split that show each AU, among those labelled; NaN = none is."""
-        labels = self.table.occurrence()[self.usable_rows(self.train_split)]
-        known = np.isfinite(labels).sum(axis=0)
-        return tuple(float(p) for p in np.where(known > 0, np.nansum(labels, axis=0) / np.maximum(known, 1), np.nan))
+        return occurrence_rates(self.table, self.usable_rows(self.train_split))
+
+    def known_counts(self, kind: Literal["c", "r"]) -> tuple[int, ...]:
+        """Faces of the training split whose occurrence (c) or intensity (r) of each AU is known."""
+        return known_counts(self.table, self.usable_rows(self.train_split), kind)
 
     def class_counts(self) -> tuple[int, ...]:
         """Faces of the training split that show each emotion."""
-        codes = self.table.emotion_codes()[self.usable_rows(self.train_split)]
-        return tuple(int((codes == code).sum()) for code in range(len(self.emotions)))
+        return class_counts(self.table, self.usable_rows(self.train_split))
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented faces or pairs."""
@@ -246,9 +300,12 @@ class FaceDataModule(L.LightningDataModule):
         rank = self.trainer.global_rank if self.trainer is not None else 0
         world_size = self.trainer.world_size if self.trainer is not None else 1
         passes = max(1, round((self.epoch_faces or 0) / len(dataset))) if training else 1
-        sampler = EpochSampler(
-            dataset, shuffle=training, seed=self.seed, passes=passes, rank=rank, world_size=world_size
-        )
+        place: dict[str, int] = {"seed": self.seed, "passes": passes, "rank": rank, "world_size": world_size}
+        if training and self.sampling == "balanced":
+            weights = balanced_weights(dataset.rows.emotions)
+            sampler: EpochSampler = WeightedEpochSampler(dataset, weights=weights, **place)
+        else:
+            sampler = EpochSampler(dataset, shuffle=training, **place)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -269,12 +326,12 @@ class FaceDataModule(L.LightningDataModule):
             common = role != "train" and self.pairs.fixed_target > 0
             return self._pair_dataset(PairPolicy(1.0, 0.0, 0.0) if common else self.pairs, split, augment)
         rows = self.usable_rows(split)
-        reads: tuple[Read, ...] = (self._reader.original,)
+        reads: tuple[Read, ...] = (self._reader.originals,)
         if self.source == "truth":
-            reads = (*reads, self._reader.normalized)
+            reads = (*reads, self._reader.truths)
         elif self._cache is not None:
             rows = rows[self.table.frame["split"].isin(self.classifier_splits).to_numpy(bool)[rows]]
-            reads = (*reads, FromCache(self._cache, tuple(self.table.frame["face_id"])))
+            reads = (*reads, FromCache(self._cache, self.table.frame["face_id"]))
         images = load_split(reads, rows, self.alignment.size)
         self._note_bad(images.bad)
         normalized = images.readers[1] if len(reads) > 1 else None
@@ -284,7 +341,7 @@ class FaceDataModule(L.LightningDataModule):
     def _pair_dataset(self, policy: PairPolicy, split: str | None, augment: Augmentation | None) -> PairDataset:
         target = self._reader.target() if policy.fixed_target > 0 else None
         knows_truth = policy.fixed_target > 0 and self.table.has_normalized
-        reads = (self._reader.original, self._reader.normalized) if knows_truth else (self._reader.original,)
+        reads = (self._reader.originals, self._reader.truths) if knows_truth else (self._reader.originals,)
         images = load_split(reads, self.usable_rows(split), self.alignment.size)
         self._note_bad(images.bad)
         rows = self._rows(images.rows)
@@ -293,10 +350,10 @@ class FaceDataModule(L.LightningDataModule):
         return PairDataset(rows, images.readers[0], draw, truth=truth, target=target, augment=augment, seed=self.seed)
 
     def _rows(self, rows: NDArray[np.int64]) -> FaceRows:
-        frame = self.table.frame.loc[rows]
+        frame = self.table.frame
         return FaceRows(
-            face_ids=frame["face_id"].tolist(),
-            subjects=np.array([self._codes[subject] for subject in frame["subject"]], np.int64),
+            face_ids=Texts(frame["face_id"]).take(rows),
+            subjects=self._people.get_indexer(pd.Index(frame["subject"].iloc[rows])).astype(np.int64),
             emotions=self.table.emotion_codes()[rows],
             occurrence=self.table.occurrence()[rows],
             intensity=self.table.intensity()[rows],

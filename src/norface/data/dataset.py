@@ -21,6 +21,7 @@ from norface.imaging.pixels import Pixels
 from norface.samples import FaceSample, PairSample
 
 _log = logging.getLogger(__name__)
+_MIRROR = 0x3122  # its own stream of random numbers
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class _Faces:
             torch.from_numpy(rows.occurrence),
             torch.from_numpy(rows.intensity),
         )
+        subjects, emotions, occurrence, intensity = self._labels
+        nothing = torch.tensor(torch.nan).expand_as(occurrence)  # no memory of its own
+        self._unlabelled = (subjects, torch.tensor(-1).expand_as(emotions), nothing, nothing.expand_as(intensity))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -106,7 +110,11 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
         self.normalized = normalized
 
     def __getitem__(self, key: Key) -> FaceSample:
-        """The face at (epoch, position); an unreadable one is replaced by the next and listed in `skipped`."""
+        """The face at (epoch, position).
+
+        For one that cannot be read the next stands in, without labels: it is listed in `skipped` and counts nowhere,
+        neither in a loss nor, a second time, in a test.
+        """
         epoch, index = key
         reads = (self.original,) if self.normalized is None else (self.original, self.normalized)
         position, images = self._readable(index, *reads)
@@ -115,7 +123,7 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             seed = mix(self.seed, epoch, index)
             original, normalized = self.augment.together(original, normalized, seed=seed)
         image = to_tensor(original)
-        subjects, emotions, occurrence, intensity = self._labels
+        subjects, emotions, occurrence, intensity = self._labels if position == index else self._unlabelled
         return FaceSample(
             face_id=self.rows.face_ids[position],
             subject=subjects[position],
@@ -136,7 +144,8 @@ class PairDataset(_Faces, Dataset[PairSample]):
         draw: Draws the targets.
         truth: Reads the true normalized face at a position; None: unknown.
         target: The common target; None: there is none, and `draw` never draws it.
-        augment: Random changes of the original (never mirrored); targets and right answers stay as they are.
+        augment: Random changes of the original; targets and right answers stay as they are. Only a flip mirrors all
+            three: a mirrored pair is a pair again, so half of the pairs of every epoch are new for nothing.
         seed: Which random changes.
     """
 
@@ -176,12 +185,15 @@ class PairDataset(_Faces, Dataset[PairSample]):
         original = images[0]
         if self.augment is not None:
             original = self.augment.alone(original, seed=mix(self.seed, epoch, index))
+        mirrored = self.augment is not None and self.augment.flip and mix(self.seed, _MIRROR, epoch, index) % 2 == 1
+        face, target, truth = (image.flip(-1) if mirrored else image for image in (to_tensor(original), target, truth))
         same_subject = of >= 0 and bool(self.rows.subjects[of] == self.rows.subjects[position])
         _, emotions, _, intensity = self._labels
         return PairSample(
             face_id=self.rows.face_ids[position],
-            original=to_tensor(original),
+            original=face,
             target=target,
+            target_key=torch.tensor(2 * of + int(mirrored)),
             truth=truth,
             has_truth=torch.tensor(needs_truth or of == position),
             same_image=torch.tensor(of == position),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,17 +12,55 @@ from numpy.typing import NDArray
 
 from norface.data.registration import SIZE, register
 from norface.data.table import TARGET_FILE, FaceTable
+from norface.data.texts import Texts
 from norface.data.validation import NORMALIZED_LANDMARK_COLUMNS
 from norface.errors import AlignmentError, ConfigError, ImageError
 from norface.imaging.alignment import Alignment, Points, align, invert, transform
-from norface.imaging.files import read_image
 from norface.imaging.pixels import Pixels
+from norface.imaging.sources import ImageRoot
 
 Read = Callable[[int], Pixels]
 
 _REGISTRATION_FACES = 200
 _REGISTRATION_ALIGNMENT = Alignment(SIZE, margin=0.25, drop=0.0)
 _FRONTAL_DEGREES = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class ImageColumn:
+    """Reads the images that one column of a table names. It is all that the workers of a loader need of the table.
+
+    Args:
+        root: What the references are relative to.
+        references: One for each row of the table.
+        alignment: The alignment wanted.
+        landmarks: ``(N, 5, 2)`` points of each row, or ``(5, 2)`` of all of them; None: the images are aligned already.
+    """
+
+    root: ImageRoot
+    references: Texts
+    alignment: Alignment
+    landmarks: Points | None
+
+    def __call__(self, row: int) -> Pixels:
+        """The image of a row: uint8 RGB ``(size, size, 3)``.
+
+        Raises:
+            ImageError: The file is missing, damaged or of another size than the table's alignment says.
+            AlignmentError: The row's landmarks are degenerate.
+        """
+        pixels = self.root.read(self.references[row])
+        if self.landmarks is not None:
+            return align(pixels, self.landmarks if self.landmarks.ndim == 2 else self.landmarks[row], self.alignment)
+        size = self.alignment.size
+        if pixels.shape != (size, size, 3):
+            raise ImageError(
+                expected=f"a crop of {size} x {size} pixels, as the table's alignment says",
+                found=f"{pixels.shape[1]} x {pixels.shape[0]}",
+                where=self.root.where(self.references[row]),
+                action="Align the images again.",
+            )
+        return pixels
 
 
 class FaceReader:
@@ -47,37 +86,34 @@ class FaceReader:
                 action="Set the data module's image_size, margin and drop to those of the table.",
             )
         self.table, self.alignment = table, alignment
-        self._images = table.frame["image"].tolist()
-        self._normalized = table.frame["normalized"].tolist() if table.has_normalized else None
-        self._landmarks = table.landmarks() if table.meta.alignment is None else None
+        self._aligned = table.meta.alignment is not None
+        landmarks = None if self._aligned else table.landmarks()
+        self.originals = ImageColumn(table.images, Texts(table.frame["image"]), alignment, landmarks)
 
     def original(self, row: int) -> Pixels:
-        """uint8 RGB ``(size, size, 3)``.
-
-        Raises:
-            ImageError: The file is missing, damaged or of another size than the table's alignment says.
-            AlignmentError: The row's landmarks are degenerate.
-        """
-        pixels = read_image(self.table.root / self._images[row])
-        if self._landmarks is not None:
-            return align(pixels, self._landmarks[row], self.alignment)
-        return self._checked(pixels, self._images[row])
+        """uint8 RGB ``(size, size, 3)``; errors as by `ImageColumn`."""
+        return self.originals(row)
 
     def normalized(self, row: int) -> Pixels:
-        """The true normalized face of a row; uint8 RGB ``(size, size, 3)``.
+        """The true normalized face of a row; uint8 RGB ``(size, size, 3)``; errors as by `ImageColumn` and `truths`."""
+        return self.truths(row)
+
+    @cached_property
+    def truths(self) -> ImageColumn:
+        """The true normalized faces.
 
         Raises:
-            ImageError: As `original`.
-            ConfigError: The table knows no true normalized faces.
+            ConfigError: The table does not know them, or nothing says where the face is in them.
+            AlignmentError: Registration failed.
         """
-        if self._normalized is None:
+        if not self.table.has_normalized:
             raise ConfigError(
                 expected="a table with a column `normalized`, filled in every usable row",
                 found="no such column, or gaps in it",
                 where=str(self.table.root),
                 action="Use a normalizer and its cache, or a table that knows the true normalized faces.",
             )
-        return self._in_normalized_frame(self._normalized[row])
+        return self._in_normalized_frame(Texts(self.table.frame["normalized"]))
 
     def target(self) -> Pixels:
         """The common target: ``target.png`` of the table's folder, or else the calmest true normalized face.
@@ -88,8 +124,8 @@ class FaceReader:
         Raises:
             ConfigError: The table has neither.
         """
-        if (self.table.root / TARGET_FILE).is_file():
-            return self._in_normalized_frame(TARGET_FILE)
+        if self.table.images.exist([TARGET_FILE])[0]:
+            return self._in_normalized_frame(Texts([TARGET_FILE]))(0)
         if not self.table.has_normalized:
             raise ConfigError(
                 expected=f"a table with {TARGET_FILE} or true normalized faces, for the common target",
@@ -99,22 +135,9 @@ class FaceReader:
             )
         return self.normalized(calmest_row(self.table))
 
-    def _in_normalized_frame(self, path: str) -> Pixels:
-        pixels = read_image(self.table.root / path)
-        if self.table.meta.alignment is None:
-            return align(pixels, self.normalized_landmarks, self.alignment)
-        return self._checked(pixels, path)
-
-    def _checked(self, pixels: Pixels, path: str) -> Pixels:
-        size = self.alignment.size
-        if pixels.shape != (size, size, 3):
-            raise ImageError(
-                expected=f"a crop of {size} x {size} pixels, as the table's alignment says",
-                found=f"{pixels.shape[1]} x {pixels.shape[0]}",
-                where=str(self.table.root / path),
-                action="Align the images again.",
-            )
-        return pixels
+    def _in_normalized_frame(self, references: Texts) -> ImageColumn:
+        landmarks = None if self._aligned else self.normalized_landmarks
+        return ImageColumn(self.table.images, references, self.alignment, landmarks)
 
     @cached_property
     def normalized_landmarks(self) -> Points:
@@ -129,18 +152,18 @@ class FaceReader:
         if NORMALIZED_LANDMARK_COLUMNS[0] in self.table.frame.columns:
             means = self.table.frame[list(NORMALIZED_LANDMARK_COLUMNS)].mean()
             return means.to_numpy(np.float64).reshape(5, 2)
-        if self._normalized is None:
+        if not self.table.has_normalized:
             raise ConfigError(
                 expected=f"landmarks of {TARGET_FILE}, because the table is not aligned and has no normalized images",
                 found="none",
                 where=f"face table in {self.table.root}",
                 action="Add `normalized_landmarks` (five points) to the .json file beside the table.",
             )
-        paths = self._normalized
+        root, references = self.table.images, Texts(self.table.frame["normalized"])
         rows = frontal_rows(self.table, _REGISTRATION_FACES)
         # Always in one alignment, so that the result does not depend on the one that is trained with.
         aligned = _mean(FaceReader(self.table, _REGISTRATION_ALIGNMENT).original, rows)
-        normalized = _mean(lambda row: read_image(self.table.root / paths[row]), rows)
+        normalized = _mean(lambda row: root.read(references[row]), rows)
         return transform(invert(register(normalized, aligned)), _REGISTRATION_ALIGNMENT.template())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,13 @@ from norface.imaging.pixels import Pixels
 
 MEMORY_LIMIT = 2 * 1024**3
 """Bytes of decoded images up to which a split is held in memory."""
+DECODING_LIMIT = 50_000
+"""Images up to which a split is held in memory: decoding more would keep the first batch waiting."""
 
 
 def fits_in_memory(faces: int, size: int, kinds: int) -> bool:
-    """Whether `kinds` images of each face, `size` pixels a side, stay below `MEMORY_LIMIT`."""
-    return faces * kinds * size * size * 3 <= MEMORY_LIMIT
+    """Whether `kinds` images of each face, `size` pixels a side, stay below `MEMORY_LIMIT` and `DECODING_LIMIT`."""
+    return faces * kinds * size * size * 3 <= MEMORY_LIMIT and faces * kinds <= DECODING_LIMIT
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,28 @@ class OnDemand:
         return self.read(int(self.rows[position]))
 
 
-@dataclass(frozen=True)
 class FromCache:
-    """Reads a row's normalized face from a cache."""
+    """Reads a row's normalized face from a cache.
 
-    cache: NormalizedCache
-    face_ids: tuple[str, ...]
+    Args:
+        cache: The cache.
+        face_ids: Of all rows; looked up here, so that the workers of a loader need no names.
+    """
+
+    def __init__(self, cache: NormalizedCache, face_ids: Iterable[str]) -> None:
+        self.cache, self._places = cache, cache.places(face_ids)
 
     def __call__(self, row: int) -> Pixels:
         """The normalized face of `row`."""
-        image = self.cache.image(self.face_ids[row])
-        if image is None:
+        face = self.cache.at(int(self._places[row]))
+        if face.image is None:
             raise ImageError(
                 expected="a normalized face",
                 found="a face that could not be normalized",
-                where=f"{self.cache.folder}, face {self.face_ids[row]}",
+                where=f"{self.cache.folder}, face {face.face_id}",
                 action="See failed.csv there.",
             )
-        return image
+        return face.image
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, DistributedSampler
 
 Key = tuple[int, int]
 """(epoch, index within the dataset): what samplers of norface yield and its datasets take."""
 
 _MASK = (1 << 64) - 1
+_REPEAT_BITS = 40
+"""Epochs below 2^40 leave room above for the number of the repeat."""
 
 
 def mix(*numbers: int) -> int:
@@ -61,3 +65,48 @@ class EpochSampler(DistributedSampler[Key]):
 
     def __len__(self) -> int:
         return super().__len__() * self.passes
+
+
+class WeightedEpochSampler(EpochSampler):
+    """As `EpochSampler`, but draws as many samples as there are with a frequency proportional to their weights.
+
+    Systematic resampling: in every pass a sample of expected frequency f is drawn either floor(f) or ceil(f) times, and
+    which of many rare draws come up changes from pass to pass. Repeats of one sample have different epochs in their
+    keys, so they are augmented differently.
+
+    Args:
+        dataset: Whose indices.
+        weights: ``(N,)``, at least 0, not all 0; a sample of weight 0 is never drawn.
+        seed: Which draws.
+        passes: How many times an epoch draws the size of the data set.
+        rank, world_size: This process among all.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[object],
+        *,
+        weights: NDArray[np.float64],
+        seed: int = 0,
+        passes: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(dataset, shuffle=True, seed=seed, passes=passes, rank=rank, world_size=world_size)
+        self.weights = weights
+
+    def __iter__(self) -> Iterator[Key]:
+        keys = (self._draw(self.epoch * self.passes + number) for number in range(self.passes))
+        return iter([key for drawn in keys for key in drawn])
+
+    def _draw(self, number: int) -> list[Key]:
+        random = np.random.default_rng(mix(self.seed, 0x5A3D, number))
+        order = random.permutation(len(self.weights))
+        limits = np.cumsum(self.weights[order])
+        limits = limits / limits[-1] * len(order)
+        marks = np.minimum(np.arange(len(order)) + random.random(), np.nextafter(len(order), 0))  # never rounded up
+        drawn = np.sort(order[np.searchsorted(limits, marks, side="right")])
+        repeat = np.arange(len(drawn)) - np.searchsorted(drawn, drawn)
+        chosen = [(number + (int(repeat[k]) << _REPEAT_BITS), int(drawn[k])) for k in random.permutation(len(drawn))]
+        chosen *= -(-self.total_size // len(chosen))  # every process gets equally many, as in DistributedSampler
+        return chosen[self.rank : self.total_size : self.num_replicas]

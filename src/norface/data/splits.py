@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from norface.data.table import FaceTable
 from norface.errors import SplitError
@@ -28,13 +29,14 @@ def assign_splits(table: FaceTable, shares: Mapping[str, int | float] = DEFAULT_
     Raises:
         SplitError: There are too few subjects, or a share is negative or the shares exceed 1.
     """
-    subjects = sorted(set(table.frame["subject"]))
+    subjects = sorted(table.frame["subject"].unique())
     order = np.random.default_rng(seed).permutation(len(subjects))
     counts = _counts(shares, len(subjects))
     names = [name for name, count in counts.items() for _ in range(count)]
-    split = {subjects[k]: name for k, name in zip(order, names, strict=False)}
-    column = table.frame["subject"].map(lambda subject: split.get(subject, ""))
-    return table.with_frame(table.frame.assign(split=column.astype("str")))
+    names += [""] * (len(subjects) - len(names))
+    split = pd.Series(names, index=[subjects[k] for k in order], dtype="str")
+    column = split.reindex(table.frame["subject"]).set_axis(table.frame.index)
+    return table.with_frame(table.frame.assign(split=column))
 
 
 def _counts(shares: Mapping[str, int | float], total: int) -> dict[str, int]:
@@ -71,7 +73,8 @@ def check_subject_exclusive(table: FaceTable) -> None:
         SplitError: One has; names the first.
     """
     assigned = table.frame[table.frame["split"] != ""]
-    both = sorted(str(name) for name, count in assigned.groupby("subject")["split"].nunique().items() if count > 1)
+    sides_of = assigned.groupby("subject")["split"].nunique()
+    both = sorted(str(name) for name in sides_of.index[sides_of > 1])
     if both:
         sides = sorted(set(assigned.loc[assigned["subject"] == both[0], "split"]))
         raise SplitError(

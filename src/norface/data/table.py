@@ -6,24 +6,29 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from norface.data.validation import check_aligned_or_landmarks, check_columns, check_files, clean_rows, known_columns
-from norface.errors import TableError
+from norface.errors import AlignmentError, TableError
 from norface.imaging.alignment import Alignment, Points
 from norface.imaging.files import write_atomically
+from norface.imaging.sources import ImageRoot
 from norface.labels import EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
 
 ROWS_FILE = "faces.parquet"
 META_FILE = "faces.json"
 TARGET_FILE = "target.png"
 SCHEMA = 1
+_PART = 100_000
+"""Rows whose text is hashed at once."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,13 @@ class FaceTable:
         frame: Rows with index 0..n-1; columns as documented in `norface.data.validation`.
         root: Folder that image paths are relative to.
         meta: Vocabularies, alignment, provenance.
+        url: Folder of an object store that image paths are relative to in place of `root`; None = they are files.
     """
 
     frame: pd.DataFrame
     root: Path
     meta: TableMeta
+    url: str | None = None
 
     @classmethod
     def load(cls, path: Path) -> FaceTable:
@@ -76,23 +83,27 @@ class FaceTable:
 
         Raises:
             TableError: A column, label, identifier or path breaks the contract, or image files are missing.
+            ImageError: An archive of images is damaged.
+            ConfigError: The images lie in an object store, and what reads it is not installed.
         """
         rows, meta_file = _locate(path)
         described = _read_json(meta_file) if meta_file.is_file() else {}
-        root = rows.parent / str(described.get("root", "."))
+        base = str(described.get("root", "."))
+        url = base if "://" in base else None
+        root = rows.parent if url else rows.parent / base
         frame = _read_rows(rows)
         where = str(rows)
         check_columns(frame, where)
         alignment = _alignment(described.get("alignment"), str(meta_file))
         frame = clean_rows(frame, where)
         check_aligned_or_landmarks(frame, alignment is not None, where)
-        check_files(frame, root, where)
+        check_files(frame, ImageRoot(url or root), where)
         frame, derived = _derive_occurrence(frame)
         meta = _meta(frame, described, alignment, str(meta_file))
         if derived:
             note = f"AU occurrence derived from intensity >= {OCCURRENCE_THRESHOLD:g} for AUs {derived}"
             meta = replace(meta, provenance={**meta.provenance, "occurrence": note})
-        return cls(frame, root, meta)
+        return cls(frame, root, meta, url)
 
     def save(self, folder: Path) -> None:
         """Write ``faces.parquet`` and ``faces.json``; in another folder than `root`, the latter points back to it.
@@ -101,7 +112,9 @@ class FaceTable:
             OutputError: The folder cannot be written to.
         """
         described = self.meta.describe()
-        if folder.resolve() != self.root.resolve():
+        if self.url is not None:
+            described["root"] = self.url
+        elif folder.resolve() != self.root.resolve():
             described["root"] = os.path.relpath(self.root.resolve(), folder.resolve())
         rows = io.BytesIO()
         self.frame.to_parquet(rows, index=False)
@@ -118,11 +131,17 @@ class FaceTable:
             if pd.api.types.is_numeric_dtype(values.dtype):
                 digest.update(np.ascontiguousarray(values.to_numpy(np.float64)).tobytes())
             else:
-                digest.update("\0".join(values.fillna("").astype(str)).encode())
+                for part in _joined(values):
+                    digest.update(part)
         return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def images(self) -> ImageRoot:
+        """What the references in `image` and `normalized` are relative to."""
+        return ImageRoot(self.url or self.root)
 
     @property
     def has_normalized(self) -> bool:
@@ -143,8 +162,8 @@ class FaceTable:
         """``(N,)`` index into `meta.emotions`, -1 = unknown."""
         if "emotion" not in self.frame.columns:
             return np.full(len(self), -1, np.int64)
-        codes = {name: code for code, name in enumerate(self.meta.emotions)}
-        return np.array([codes.get(name, -1) for name in self.frame["emotion"]], np.int64)
+        codes = pd.Index(self.meta.emotions, dtype="str").get_indexer(pd.Index(self.frame["emotion"]))
+        return np.where(self.frame["emotion"].isna(), -1, codes).astype(np.int64)
 
     def occurrence(self) -> NDArray[np.float32]:
         """``(N, K)`` occurrence 0 or 1 of each of `meta.aus`, NaN = unknown."""
@@ -163,6 +182,15 @@ class FaceTable:
     def landmarks(self) -> Points:
         """``(N, 5, 2)`` points (x, y) of each row in pixels of its image."""
         return self.frame[list(LANDMARK_COLUMNS)].to_numpy(np.float64).reshape(-1, 5, 2)
+
+
+def _joined(values: pd.Series) -> Iterator[bytes]:
+    """Text of all rows with zero bytes between, part by part: whole, it would be as large as the column."""
+    for start in range(0, len(values), _PART):
+        part = pa.array(values.iloc[start : start + _PART].astype("str"), pa.string(), from_pandas=True)
+        part = pc.fill_null(part.combine_chunks() if isinstance(part, pa.ChunkedArray) else part, "")
+        whole = pa.ListArray.from_arrays([0, len(part)], part)
+        yield (b"\0" if start else b"") + pc.binary_join(whole, "\0")[0].as_buffer().to_pybytes()
 
 
 def _locate(path: Path) -> tuple[Path, Path]:
@@ -220,16 +248,10 @@ def _alignment(described: object, where: str) -> Alignment | None:
     if described is None:
         return None
     try:
-        if not isinstance(described, Mapping) or described.get("template", "arcface-5") != "arcface-5":
-            raise ValueError(f"{described}")
-        shares = {name: float(described[name]) for name in ("margin", "drop")}
-        return Alignment(size=int(described["size"]), **shares)
-    except (KeyError, TypeError, ValueError) as error:
+        return Alignment.parse(described if isinstance(described, Mapping) else {}, where=where)
+    except AlignmentError as error:
         raise TableError(
-            expected='an alignment {"template": "arcface-5", "size": ..., "margin": ..., "drop": ...} or null',
-            found=str(described),
-            where=where,
-            action="Correct the alignment.",
+            expected=f"{error.expected} or null", found=str(described), where=where, action=error.action
         ) from error
 
 
@@ -244,7 +266,7 @@ def _derive_occurrence(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
 
 
 def _meta(frame: pd.DataFrame, described: dict[str, object], alignment: Alignment | None, where: str) -> TableMeta:
-    present = set(frame["emotion"].dropna()) if "emotion" in frame.columns else set()
+    present = set(frame["emotion"].dropna().unique()) if "emotion" in frame.columns else set()
     in_columns = set(aus_in_columns(frame.columns, "c")) | set(aus_in_columns(frame.columns, "r"))
     emotions = _names(described.get("emotions")) or tuple(name for name in EMOTIONS if name in present)
     listed = described.get("aus")

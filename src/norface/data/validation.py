@@ -1,6 +1,6 @@
 """What a face table's rows must look like.
 
-Columns (all paths relative to the table's folder):
+Columns (all paths are references as in `norface.imaging.sources`, relative to the table's root):
 
 * ``image``, ``subject``: required.
 * ``face_id``: unique; made from the image's path where absent.
@@ -18,13 +18,14 @@ Other columns are kept and ignored, unless they look like a misspelt one of thes
 from __future__ import annotations
 
 import difflib
-import os
 import re
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from norface.errors import TableError
+from norface.imaging.sources import OUTSIDE, ImageRoot, string_column
 from norface.labels import AU_NAMES, EMOTIONS, LANDMARK_COLUMNS, MAX_INTENSITY, POSE_COLUMNS, au_column, aus_in_columns
 
 TEXT_COLUMNS = ("face_id", "image", "normalized", "subject", "split", "emotion")
@@ -32,6 +33,7 @@ REQUIRED_COLUMNS = ("image", "subject")
 NORMALIZED_LANDMARK_COLUMNS = tuple(f"normalized_{name}" for name in LANDMARK_COLUMNS)
 NUMERIC_COLUMNS = (*LANDMARK_COLUMNS, *NORMALIZED_LANDMARK_COLUMNS, *POSE_COLUMNS, "success")
 AU_COLUMNS = tuple(au_column(au, kind) for kind in "cr" for au in AU_NAMES)
+_SUFFIX = r"(?s)^((?:.*/)?[^/]+)\.[^./]+?(#[0-9]+)?$"
 _LOOKS_LIKE_AU = re.compile(r"^au[ _-]?(\d+)[ _-]?([a-z]?)", re.IGNORECASE)
 
 
@@ -101,10 +103,10 @@ def clean_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         _check(frame[column].notna(), frame[column], column, "a value in every row", where)
     for column in ("image", "normalized"):
         if column in frame.columns:
-            inside = frame[column].isna() | frame[column].map(_stays_inside, na_action="ignore").eq(True)
+            inside = ~frame[column].str.contains(OUTSIDE, na=False)
             _check(inside, frame[column], column, "paths inside the table's folder", where)
     if "face_id" not in frame.columns:
-        frame.insert(0, "face_id", _text(frame["image"].map(lambda path: str(PurePosixPath(path).with_suffix("")))))
+        frame.insert(0, "face_id", _names_of(frame["image"]))
     _check_labels(frame, where)
     _check_unique(frame, where)
     return frame
@@ -124,9 +126,12 @@ def _numbers(values: pd.Series, where: str) -> pd.Series:
     return numbers.astype("float64")
 
 
-def _stays_inside(path: str) -> bool:
-    windows = PureWindowsPath(path)
-    return not (windows.drive or windows.root or ".." in windows.parts or path.startswith("/"))
+def _names_of(images: pd.Series) -> pd.Series:
+    """Paths without their suffix; frames of a video keep their number."""
+    untidy = images.str.contains(r"//|(?:^|/)\./|/\.?$")
+    tidy = images.where(~untidy, images[untidy].map(lambda path: str(PurePosixPath(path))))
+    names = pc.replace_substring_regex(string_column(tidy), _SUFFIX, r"\1\2")
+    return pd.Series(names, index=images.index, dtype="str")
 
 
 def _check_labels(frame: pd.DataFrame, where: str) -> None:
@@ -190,32 +195,21 @@ def check_aligned_or_landmarks(frame: pd.DataFrame, aligned: bool, where: str) -
             )
 
 
-def _names(folder: Path) -> set[str]:
-    # Not one `stat` per file: that takes minutes on network storage.
-    return {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
-
-
-def check_files(frame: pd.DataFrame, root: Path, where: str) -> None:
+def check_files(frame: pd.DataFrame, images: ImageRoot, where: str) -> None:
     """Every image that a usable row names exists; folders are listed once, so that large tables stay fast.
 
     Raises:
         TableError: Files are missing; tells how many and the first few.
+        ImageError: An archive is damaged.
     """
-    usable = frame[frame["success"] != 0]
-    listed: dict[str, set[str]] = {}
-    missing: list[str] = []
-    for column in ("image", "normalized"):
-        for path in usable[column].dropna() if column in usable.columns else ():
-            folder, name = os.path.split(path)
-            if folder not in listed:
-                listed[folder] = _names(root / folder)
-            if name not in listed[folder]:
-                missing.append(path)
-    if missing:
-        total = sum(int(usable[c].notna().sum()) for c in ("image", "normalized") if c in usable.columns)
+    usable = frame["success"] != 0
+    named = [frame.loc[usable & frame[c].notna(), c] for c in ("image", "normalized") if c in frame.columns]
+    missing = [column[~images.exist(column)] for column in named]
+    count = sum(len(column) for column in missing)
+    if count:
         raise TableError(
-            expected=f"{total} image files below {root}",
-            found=f"{len(missing)} missing, the first: {', '.join(missing[:3])}",
+            expected=f"{sum(len(column) for column in named)} image files below {images.root}",
+            found=f"{count} missing, the first: {', '.join(pd.concat(missing).iloc[:3])}",
             where=where,
             action="Copy them there, correct the paths, or set `success` to 0 in their rows.",
         )

@@ -27,7 +27,7 @@ class Augmentation:
     """Which changes are made.
 
     Args:
-        flip: Mirror every second face (labels do not name sides). Pairs are never mirrored: their targets are not.
+        flip: Mirror every second face (labels do not name sides); a pair together with its target and right answer.
         geometric: Strength of shift, zoom and rotation; 1 is up to 4 %, 7 % and 8 degrees, 0 is none.
         photometric: Strength of brightness, contrast, colour, grey, blur, noise and JPEG; 0 is none.
         dropout: Share of originals of which one or two rectangles are covered.
@@ -56,7 +56,7 @@ class Augmentation:
         return self._recoloured(both["image"], seed), both["normalized"]
 
     def alone(self, original: Pixels, *, seed: int) -> Pixels:
-        """Move (never flip) and recolour an image whose right answer stays as it is.
+        """Move and recolour an image whose right answer stays as it is; `flip` is left to whoever mirrors both.
 
         Args:
             original: uint8 RGB ``(H, W, 3)``.

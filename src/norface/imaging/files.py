@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 
 from norface.errors import ImageError, OutputError
 from norface.imaging.pixels import Pixels
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded: a small file can claim enormous dimensions."""
+
+_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH  # three channels, rotated; OpenCV's own 16 to 8 bits loses a level
 
 
 def read_image(path: Path) -> Pixels:
@@ -39,19 +44,26 @@ def read_image(path: Path) -> Pixels:
 def decode_image(data: bytes, *, where: str) -> Pixels:
     """Decode PNG, JPEG, ... bytes to uint8 RGB ``(H, W, 3)``.
 
+    Grey and palette images become RGB, 16-bit samples are divided by 257 and rounded, CMYK is taken as Adobe writes it
+    (as every program does), EXIF rotation is applied. Alpha is dropped, not blended: colours of a cut-out face stay.
+
     Raises:
-        ImageError: The bytes are not a whole image, or claim more than `MAX_PIXELS`.
+        ImageError: The bytes are not a whole image, or claim more than `MAX_PIXELS`, or hold other kinds of samples.
     """
     if _is_truncated(data):
         raise _not_an_image(where, "a truncated file")
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED) if data else None
     except cv2.error as error:
         raise _not_an_image(where, str(error.err)) from error
     if bgr is None:
         raise _not_an_image(where, f"{len(data)} bytes that do not decode")
-    return np.ascontiguousarray(bgr[..., ::-1], np.uint8)
+    if bgr.dtype == np.uint16:
+        bgr = ((bgr.astype(np.uint32) + 128) // 257).astype(np.uint8)  # the nearest: 65535 is 255 * 257
+    if bgr.dtype != np.uint8:
+        raise _not_an_image(where, f"samples of type {bgr.dtype}")
+    return _swapped(np.asarray(bgr, np.uint8))
 
 
 def _is_truncated(data: bytes) -> bool:
@@ -74,8 +86,20 @@ def _not_an_image(where: str, found: str) -> ImageError:
 
 def encode_png(pixels: Pixels, *, compression: int = 3) -> bytes:
     """Losslessly encode uint8 RGB ``(H, W, 3)``; `compression` 0 (fast) to 9 (small)."""
-    _, data = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, compression])
+    _, data = cv2.imencode(".png", _swapped(pixels), [cv2.IMWRITE_PNG_COMPRESSION, compression])
     return bytes(data)
+
+
+def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:
+    """Encode uint8 RGB ``(H, W, 3)`` without reducing its colour resolution."""
+    whole = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, data = cv2.imencode(".jpg", _swapped(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality, *whole])
+    return bytes(data)
+
+
+def _swapped(pixels: Pixels) -> Pixels:
+    """RGB to BGR or back; OpenCV does it several times faster than numpy."""
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def write_png(path: Path, pixels: Pixels) -> None:
@@ -91,16 +115,41 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        try:
+            temporary.write_bytes(data)
+        except FileNotFoundError:  # asked for only now: for most files the folder is there already
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        temporary_exists = temporary.parent.is_dir() and temporary.exists()
-        if temporary_exists:
+        with suppress(OSError):
             temporary.unlink()
-        raise OutputError(
-            expected="a place to write to",
-            found=error.strerror or str(error),
-            where=str(path),
-            action="Free some space, change the permissions or choose another output folder.",
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        expected="a place to write to",
+        found=error.strerror or str(error),
+        where=str(path),
+        action="Free some space, change the permissions or choose another output folder.",
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time change a file; others wait. The lock file beside it may stay behind, and means nothing.
+
+    Raises:
+        OutputError: The lock cannot be made.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()

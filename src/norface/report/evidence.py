@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import partial
 
 from norface.report import figures
@@ -9,6 +11,7 @@ from norface.report.drawn import Album
 from norface.report.fields import (
     HEADLINE_METRIC,
     INPUT_LABELS,
+    NOT_AVAILABLE,
     Block,
     au_label,
     classes,
@@ -129,7 +132,9 @@ def _tested(section: Block) -> Markup:
     faces = faces_tested(section)
     subjects = next((found for _, block in scored(section) if (found := number(block, "n_subjects")) is not None), None)
     of_whom = "" if subjects is None else f" of {subjects:.0f} people"
-    return note(f"{faces:,} test faces{of_whom}.") if faces else Markup("")
+    labelled = next((found for _, block in scored(section) if (found := number(block, "n_labels")) is not None), None)
+    known = "" if labelled is None or labelled == faces else f", {labelled:,.0f} of them with a label"
+    return note(f"{faces:,} test faces{of_whom}{known}.") if faces else Markup("")
 
 
 def confusion_section(results: Block, album: Album) -> Markup:
@@ -172,16 +177,23 @@ def per_au_section(results: Block, album: Album) -> Markup:
         scores = {}
         for name, block in scored(section):
             per_au = part(block, f"{metric}_per_au")
-            values = {au: value for au in per_au if (value := number(per_au, au)) is not None}
-            if values:
-                scores[name] = values
+            if per_au:
+                scores[name] = {au: number(per_au, au) for au in per_au}
         if scores:
             heading = f"{TASK_NAMES[task(section)]}: {words} of each action unit"
             draw = partial(figures.per_au_bars, scores, words, heading)
-            pieces.append(album.add(f"per-au-{key}", draw, alt=heading))
+            pieces.append(album.add(f"per-au-{key}", draw, alt=heading, caption=_never_scored(scores)))
     if not pieces:
         return missing("No action unit task has been tested.", "make train-classifier TASK=au")
     return join(pieces)
+
+
+def _never_scored(scores: Mapping[str, Mapping[str, float | None]]) -> str:
+    aus = sorted({au for values in scores.values() for au in values})
+    nowhere = [au for au in aus if all(values.get(au) is None for values in scores.values())]
+    if not nowhere:
+        return ""
+    return f"{NOT_AVAILABLE}: {', '.join(nowhere)} {'has' if len(nowhere) == 1 else 'have'} no labels."
 
 
 def expert_section(results: Block, album: Album) -> Markup:
@@ -191,7 +203,7 @@ def expert_section(results: Block, album: Album) -> Markup:
         section = part(results, key)
         maps = []
         for mixture, heading in _MIXTURES.items():
-            if use := matrix(part(section, "both", "expert_use").get(mixture)):
+            if use := matrix(part(section, "both", "expert_use").get(mixture), null=math.nan):
                 rows = _row_names(results, section, mixture, len(use))
                 draw = partial(figures.expert_use, use, rows, heading)
                 maps.append(album.add(f"experts-{key}-{mixture}", draw, alt=f"{heading}: share of the gate"))

@@ -18,6 +18,9 @@ INPUT_LABELS: dict[str, str] = {
 }
 """What a probe or classifier reads, in the order and the words of all tables and figures."""
 
+NOT_AVAILABLE = "n/a"
+"""A figure that could not be computed, such as the score of an action unit that no face has a label of."""
+
 HEADLINE_METRIC: dict[str, tuple[str, str]] = {
     "fer": ("accuracy", "accuracy"),
     "au": ("f1", "mean F1"),
@@ -46,10 +49,15 @@ def names(block: Block, key: str) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def matrix(value: object) -> Matrix:
-    """Rows of numbers (a list, or an object of named rows), null as 0; empty where there are none."""
+def matrix(value: object, *, null: float = 0.0) -> Matrix:
+    """Rows of numbers (a list, or an object of named rows), empty where there are none.
+
+    Args:
+        value: What the results file holds.
+        null: What stands for null: 0 where cells are counted, NaN where they are shown.
+    """
     rows = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    return [[float(cell or 0.0) for cell in row] for row in rows]
+    return [[null if cell is None else float(cell) for cell in row] for row in rows]
 
 
 def task(section: Block) -> str:
@@ -136,8 +144,8 @@ def as_text(value: object) -> str:
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A score as text, a dash where it is unknown."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    """A score as text; n/a where it could not be computed."""
+    return NOT_AVAILABLE if value is None else f"{value:.{digits}f}"
 
 
 def duration(seconds: float) -> str:

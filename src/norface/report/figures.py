@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from norface.report.fields import INPUT_LABELS, Matrix, au_label, duration
+from norface.report.fields import INPUT_LABELS, NOT_AVAILABLE, Matrix, au_label, duration
 from norface.report.theme import MAX_LABEL, Theme, new_figure, plain, style, title
 
 
@@ -77,8 +78,8 @@ def expert_use(use: Matrix, rows: Sequence[str], heading: str, theme: Theme) -> 
     return drawn
 
 
-def per_au_bars(scores: Mapping[str, Mapping[str, float]], metric: str, heading: str, theme: Theme) -> Figure:
-    """For each action unit one bar per input.
+def per_au_bars(scores: Mapping[str, Mapping[str, float | None]], metric: str, heading: str, theme: Theme) -> Figure:
+    """For each action unit one bar per input; n/a in its place where there is no score.
 
     Args:
         scores: Input to (action unit to score).
@@ -92,11 +93,15 @@ def per_au_bars(scores: Mapping[str, Mapping[str, float]], metric: str, heading:
     height = 0.8 / len(scores)
     for position, (name, figures) in enumerate(scores.items()):
         rows = [row + (position + 0.5) * height - 0.4 for row in range(len(aus))]
-        values = [figures.get(au, 0.0) for au in aus]
-        ax.barh(rows, values, height * 0.92, color=theme.inputs[name], label=INPUT_LABELS[name])
+        values = [figures.get(au) for au in aus]
+        lengths = [value or 0.0 for value in values]
+        ax.barh(rows, lengths, height * 0.92, color=theme.inputs[name], label=INPUT_LABELS[name])
+        for row, value in zip(rows, values, strict=True):
+            if value is None:
+                ax.text(0.004, row, NOT_AVAILABLE, va="center", fontsize=7, color=theme.muted)
     ax.set_yticks(range(len(aus)), [plain(au_label(au)) for au in aus], color=theme.text)
     ax.set_ylim(len(aus) - 0.4, -0.6)
-    lowest = min(0.0, *(value for figures in scores.values() for value in figures.values()))
+    lowest = min(0.0, *(value or 0.0 for figures in scores.values() for value in figures.values()))
     ax.set_xlim(lowest, 1.0)
     ax.set_xlabel(metric)
     _vertical_grid(ax, theme)
@@ -155,7 +160,8 @@ def _cell_labels(ax: Axes, shares: Matrix, theme: Theme) -> None:
             if share < 0.005:
                 continue
             colour = theme.surface if share > 0.5 else theme.text
-            ax.text(column, row, f"{share * 100:.0f}", ha="center", va="center", fontsize=8.5, color=colour)
+            shown = NOT_AVAILABLE if math.isnan(share) else f"{share * 100:.0f}"
+            ax.text(column, row, shown, ha="center", va="center", fontsize=8.5, color=colour)
 
 
 def _vertical_grid(ax: Axes, theme: Theme) -> None:

@@ -102,7 +102,7 @@ def _warnings(protocol: Block) -> Markup:
     lines = []
     if leaked := names(protocol, "leaked_subjects"):
         people = ", ".join(leaked[:10]) + (" and others" if len(leaked) > 10 else "")
-        lines.append(("Leakage was allowed", f"The normalizer was trained on people who are tested here: {people}."))
+        lines.append(("Leakage was allowed", f"A network was trained on people who are tested here: {people}."))
     return join(
         element("div", element("p", element("strong", short), long), class_="verdict bad") for short, long in lines
     )
@@ -156,15 +156,15 @@ def terminal_table(results: Block, page: Path | None = None) -> str:
     for key in SECTIONS:
         section = part(results, key)
         metric, words = HEADLINE_METRIC[task(section)]
-        shown = [(name, value) for name, block in scored(section) if (value := number(block, metric)) is not None]
+        shown = [(name, figure(number(block, metric))) for name, block in scored(section) if metric in block]
         if not shown:
             continue
         name = "Probe" if key == "probe" else TASK_NAMES[task(section)]
         if key in SECTIONS[2:]:  # the further tasks in one line each: the table fits on a screen
-            lines.append(f"{name} ({words}): " + ", ".join(f"{name} {value:.3f}" for name, value in shown))
+            lines.append(f"{name} ({words}): " + ", ".join(f"{name} {value}" for name, value in shown))
             continue
         lines.append(f"{name} ({words})")
-        lines += [f"  {INPUT_LABELS[name]:<46} {value:>7.3f}" for name, value in shown]
+        lines += [f"  {INPUT_LABELS[name]:<46} {value:>7}" for name, value in shown]
         if (gap := gap_closed(section)) is not None:
             lines.append(f"  {'gap closed':<46} {gap:>7.3f}")
     if (seconds := total_time(results)) is not None:

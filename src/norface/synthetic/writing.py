@@ -6,13 +6,11 @@ import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -20,6 +18,7 @@ import norface
 from norface.errors import ConfigError
 from norface.imaging.alignment import Alignment
 from norface.imaging.files import write_atomically, write_png
+from norface.imaging.workers import one_thread_each, start_worker
 from norface.labels import EMOTIONS, SPLITS
 from norface.synthetic.rig import RIGGED_AUS
 from norface.synthetic.rows import Row, face_row
@@ -29,7 +28,6 @@ DRAWING_VERSION = 1
 """Raised whenever the same seed would draw other pixels; part of the provenance."""
 
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
@@ -136,31 +134,8 @@ def _drawn(tasks: list[_Task], processes: int) -> Iterator[list[Row]]:
         return
     # Spawn: torch and OpenCV keep threads, and a process forked from one with threads (a fork server's too) can hang.
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), context.Pool(min(processes, len(tasks)), initializer=_one_thread) as pool:
+    with one_thread_each(), context.Pool(min(processes, len(tasks)), initializer=start_worker) as pool:
         yield from pool.imap(_draw_subject, tasks)  # leaving the block ends the workers
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started inside do linear algebra on one thread: each on all cores, they are three times slower."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _one_thread() -> None:
-    import signal
-
-    cv2.setNumThreads(1)
-    # Ctrl-C goes to the whole group; the parent handles it and ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=2)
@@ -210,7 +185,7 @@ def _write_description(
         "splits": dict(splits) if splits is not None else None,
         "faces_per_split": dict(faces_per_split or {}),
         "aligned": job.aligned,
-        "crop": asdict(job.alignment),
+        "crop": {"size": job.alignment.size, "margin": job.alignment.margin, "drop": job.alignment.drop},
         "drawing_version": DRAWING_VERSION,
         "norface": norface.__version__,
     }

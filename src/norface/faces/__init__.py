@@ -1,0 +1,1 @@
+"""From pictures to aligned faces: detection, choice of the face, preparation of whole data sets."""
