@@ -321,11 +321,14 @@ def test_the_owners_crops_have_no_margin(tmp_path: Path, option: str) -> None:
         run(tmp_path / "toy", tmp_path / "out", detector=toy.whole, reader=ToyReader(frame="x"), **{option: 0.1})
 
 
-@pytest.mark.parametrize(("size", "processes", "where"), [(8, 1, "--size"), (48, 0, "--processes")])
-def test_bad_numbers(tmp_path: Path, size: int, processes: int, where: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("size", 8), ("size", 5000), ("processes", 0), ("margin", -0.1), ("margin", float("nan")), ("drop", 1.5)],
+)
+def test_bad_numbers(tmp_path: Path, option: str, value: float) -> None:
     toy.write_pictures(tmp_path / "toy", 1)
-    with pytest.raises(ConfigError, match=where):
-        run(tmp_path / "toy", tmp_path / "out", size=size, processes=processes)
+    with pytest.raises(ConfigError, match=f"--{option}"):
+        run(tmp_path / "toy", tmp_path / "out", **{option: value})
 
 
 @pytest.mark.parametrize("rule", ["largest", "central", "label-box", None])

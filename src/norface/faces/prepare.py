@@ -7,6 +7,7 @@ the table is put together from them at the end.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -79,7 +80,7 @@ def prepare(
         ConfigError: An option is out of range, or `out` holds something else.
         OutputError: `out` cannot be written to.
     """
-    _check_options(size, processes)
+    _check_options(size, processes, margin, drop)
     _check_out(root, out)
     found = detector()  # in this process too: what is missing is missed before anything is read or written
     reading = _read(reader, root)
@@ -121,11 +122,19 @@ def _read(reader: DatasetReader, root: Path) -> Reading:
         ) from error
 
 
-def _check_options(size: int, processes: int | None) -> None:
-    for name, value, least in (("size", size, 16), ("processes", 1 if processes is None else processes, 1)):
-        if value < least:
+def _check_options(size: int, processes: int | None, margin: float | None, drop: float | None) -> None:
+    for name, value, low, high in (
+        ("size", size, 16, 4096),
+        ("processes", processes, 1, math.inf),
+        ("margin", margin, 0, 4),
+        ("drop", drop, -1, 1),
+    ):
+        if value is not None and not low <= value <= high:
             raise ConfigError(
-                expected=f"at least {least}", found=str(value), where=f"--{name}", action="Give a larger number."
+                expected=f"at least {low}" if high == math.inf else f"a number from {low} to {high}",
+                found=str(value),
+                where=f"--{name}",
+                action="Correct it.",
             )
 
 
