@@ -99,3 +99,31 @@ def test_supervision_masks_unknown_labels() -> None:
     assert gradient[0].abs().sum() > 0
     assert gradient[1].abs().sum() == 0  # an AU that nobody labelled teaches nothing
     assert loss(embeddings, torch.full((3, 2), math.nan)) == 0
+
+
+@torch.no_grad()
+def test_supervision_is_the_masked_squared_error_of_a_loop() -> None:
+    torch.manual_seed(0)
+    loss = SupervisionLoss(dim=2, aus=3).eval()
+    torch.nn.init.normal_(loss.read_out.weight)
+    embeddings = torch.randn(2, 2, 8, 8)
+    intensity = torch.tensor([[0.0, 5.0, float("nan")], [2.5, float("nan"), float("nan")]])
+    features = loss.standardize(torch.nn.functional.avg_pool2d(embeddings, 2).flatten(1))
+    read = features @ loss.read_out.weight.T + loss.read_out.bias
+    errors = [(float(read[i, k]) - wanted) ** 2 for i, k, wanted in ((0, 0, 0.0), (0, 1, 1.0), (1, 0, 0.5))]
+    assert float(loss(embeddings, intensity)) == pytest.approx(sum(errors) / 3, rel=1e-5)
+    assert float(loss(embeddings, torch.full((2, 3), float("nan")))) == 0.0
+
+
+def test_supervision_says_the_same_of_every_face_at_the_start_and_learns_from_there() -> None:
+    torch.manual_seed(0)
+    loss = SupervisionLoss(dim=2, aus=1)
+    assert not loss.read_out.weight.any()  # so that it does not shake the encoder
+    embeddings, intensity = torch.randn(64, 2, 4, 4), torch.rand(64, 1) * 5
+    optimizer = torch.optim.Adam(loss.parameters(), lr=0.01)
+    first = float(loss(embeddings, intensity).detach())
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss(embeddings, intensity).backward()
+        optimizer.step()
+    assert float(loss(embeddings, intensity).detach()) < 0.5 * first
