@@ -60,6 +60,9 @@ LANDMARKS: tuple[str, ...] = ("right_eye", "left_eye", "nose", "mouth_right", "m
 
 LANDMARK_COLUMNS: tuple[str, ...] = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 
+BOX_COLUMNS: tuple[str, ...] = ("box_left", "box_top", "box_width", "box_height")
+"""The face's box in pixels of the picture it was found in; edges, so a box of the whole picture starts at 0."""
+
 POSE_COLUMNS: tuple[str, ...] = ("yaw", "pitch", "roll")
 """Head pose in degrees. Positive yaw: the subject turns to its own left; pitch: upwards; roll: clockwise on screen."""
 

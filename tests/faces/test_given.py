@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from norface.errors import AlignmentError, DetectionError
-from norface.faces.given import BOX_COLUMNS, GivenFaces, WholePicture
+from norface.faces.given import GivenFaces, WholePicture
 from norface.imaging.alignment import ARCFACE_112, Alignment, transform
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
 PIXELS = np.zeros((112, 112, 3), np.uint8)
 BOX = dict(zip(BOX_COLUMNS, (3.0, 4.0, 50.0, 60.0), strict=True))

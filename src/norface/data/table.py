@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from norface.data.validation import check_aligned_or_landmarks, check_columns, check_files, clean_rows, known_columns
+from norface.data.validation import (
+    TEXT_COLUMNS,
+    check_aligned_or_landmarks,
+    check_columns,
+    check_files,
+    clean_rows,
+    known_columns,
+)
 from norface.errors import AlignmentError, TableError
 from norface.imaging.alignment import Alignment, Points
 from norface.imaging.files import write_atomically
@@ -91,7 +98,7 @@ class FaceTable:
         base = str(described.get("root", "."))
         url = base if "://" in base else None
         root = rows.parent if url else rows.parent / base
-        frame = _read_rows(rows)
+        frame = read_rows(rows)
         where = str(rows)
         check_columns(frame, where)
         alignment = _alignment(described.get("alignment"), str(meta_file))
@@ -205,13 +212,18 @@ def _locate(path: Path) -> tuple[Path, Path]:
     return rows, rows.parent / META_FILE if rows.name == ROWS_FILE else rows.with_suffix(".json")
 
 
-def _read_rows(path: Path) -> pd.DataFrame:
+def read_rows(path: Path) -> pd.DataFrame:
+    """Rows of a CSV or Parquet file as they are; names stay text, so that a subject 007 keeps its zeros.
+
+    Raises:
+        TableError: It is missing, damaged or another kind of file.
+    """
+    kind = path.suffix.lower()
     try:
-        if path.suffix == ".parquet":
+        if kind == ".parquet":
             return pd.read_parquet(path)
-        if path.suffix == ".csv":
-            text = {name: str for name in ("face_id", "image", "normalized", "subject", "split", "emotion")}
-            return pd.read_csv(path, dtype=text)
+        if kind == ".csv":
+            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
     except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
         raise TableError(
             expected="a readable table",

@@ -15,7 +15,6 @@ from norface.data.readers.contract import DatasetReader
 from norface.errors import AlignmentError, ImageError
 from norface.faces.choose import Rule, choose
 from norface.faces.contract import Box, Detection, Detector
-from norface.faces.given import BOX_COLUMNS
 from norface.faces.parts import Outcome
 from norface.faces.plan import Item
 from norface.imaging.alignment import Alignment, Points, transform, warp
@@ -23,7 +22,7 @@ from norface.imaging.files import encode_jpeg, encode_png, write_atomically
 from norface.imaging.pixels import Pixels
 from norface.imaging.sources import ImageRoot
 from norface.imaging.video import read_frames
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
 ImageFormat = Literal["png", "jpeg"]
 SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "jpeg": ".jpg"}

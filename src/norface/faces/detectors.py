@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
 
 from norface.errors import ConfigError
@@ -14,14 +15,6 @@ DETECTORS: dict[str, str] = {
     "yunet": "norface.faces.yunet:YuNet",
     "table": "norface.faces.given:GivenFaces",
     "none": "norface.faces.given:WholePicture",
-}
-
-_OPTIONS: dict[str, tuple[str, ...]] = {
-    "retinaface": ("weights", "score", "device"),
-    "scrfd": ("weights", "score", "device"),
-    "yunet": ("weights", "score"),
-    "table": ("file",),
-    "none": (),
 }
 
 
@@ -59,15 +52,17 @@ def make_detector(
         )
     given = {"weights": weights, "score": score, "device": device, "file": file}
     options = {option: value for option, value in given.items() if value is not None}
-    superfluous = [option for option in options if option not in _OPTIONS[name]]
+    module, _, attribute = DETECTORS[name].partition(":")
+    cls = getattr(importlib.import_module(module), attribute)
+    taken = [option for option in inspect.signature(cls).parameters if option in given]
+    superfluous = [option for option in options if option not in taken]
     if superfluous:
         raise ConfigError(
-            expected=f"options of the detector {name}: {', '.join(_OPTIONS[name]) or 'none'}",
+            expected=f"options of the detector {name}: {', '.join(taken) or 'none'}",
             found=", ".join(superfluous),
             where="--detector",
             action="Leave them out, or choose another detector.",
         )
-    module, _, cls = DETECTORS[name].partition(":")
-    detector = getattr(importlib.import_module(module), cls)(**options)
+    detector = cls(**options)
     assert isinstance(detector, Detector)
     return detector

@@ -13,9 +13,8 @@ from norface.faces.contract import Box, Detection, Detector, Row
 from norface.faces.weights import file_sha256
 from norface.imaging.alignment import Points
 from norface.imaging.pixels import Pixels
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
-BOX_COLUMNS: tuple[str, ...] = ("box_left", "box_top", "box_width", "box_height")
 KEYS: tuple[str, ...] = ("face_id", "image")
 
 

@@ -17,12 +17,11 @@ import norface
 from norface.data.readers.contract import DatasetInfo, Reading
 from norface.data.table import FaceTable, TableMeta
 from norface.errors import ConfigError
-from norface.faces.given import BOX_COLUMNS
 from norface.faces.parts import Numbers, Outcome, Workspace
 from norface.faces.plan import Plan
 from norface.imaging.alignment import Alignment
 from norface.imaging.files import write_atomically
-from norface.labels import EMOTIONS, LANDMARK_COLUMNS, aus_in_columns
+from norface.labels import BOX_COLUMNS, EMOTIONS, LANDMARK_COLUMNS, aus_in_columns
 
 RECORD_FILE = "prepare.json"
 SKIPPED_FILE = "skipped.csv"

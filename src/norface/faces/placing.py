@@ -9,10 +9,10 @@ from norface.data.readers.contract import DatasetInfo, Reading
 from norface.errors import AlignmentError, ConfigError, DetectionError
 from norface.faces.choose import Rule
 from norface.faces.contract import Detector
-from norface.faces.given import BOX_COLUMNS, GivenFaces, WholePicture
+from norface.faces.given import GivenFaces, WholePicture
 from norface.faces.plan import GIVEN_COLUMNS
 from norface.imaging.alignment import BOX, FIVE_POINTS, Alignment
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
 
 def rule_for(rule: Rule | None, rows: pd.DataFrame) -> Rule:

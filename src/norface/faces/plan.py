@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norface.faces.given import BOX_COLUMNS
 from norface.imaging.sources import split_reference
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
 PART_ROWS = 128
 """Rows of a part: what is lost at most where a process is killed."""

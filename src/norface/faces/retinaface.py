@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from norface.errors import DetectionError
-from norface.faces.contract import Box, Detection, Detector
-from norface.faces.looking import LOOKING, look
-from norface.faces.weights import file_sha256, find_network, missing, not_installed, unusable
+from norface.faces.contract import Box, Detection
+from norface.faces.network import NetworkDetector
+from norface.faces.weights import find_network, missing, not_installed, unusable
 from norface.imaging.pixels import Pixels
 
 _MODELS = {
@@ -21,7 +21,7 @@ _MODELS = {
 }
 
 
-class RetinaFace(Detector):
+class RetinaFace(NetworkDetector):
     """facexlib's RetinaFace, with ResNet-50 or MobileNet 0.25.
 
     Args:
@@ -34,7 +34,7 @@ class RetinaFace(Detector):
         DetectionError: facexlib is not installed, the file is missing or damaged, or the device is not there.
     """
 
-    name = "retinaface"
+    name, library = "retinaface", "facexlib"
 
     def __init__(self, *, weights: Path | None = None, score: float = 0.8, device: str = "cpu") -> None:
         self.path, self.score, self.device = find_network(self.name, weights), score, device
@@ -42,9 +42,7 @@ class RetinaFace(Detector):
             raise missing(self.name, self.path, found="a file of another name")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # torchvision's about `pretrained`, numba's and filterpy's about themselves
+                warnings.simplefilter("ignore")  # torchvision's, numba's and filterpy's, about themselves
                 from facexlib.detection import init_detection_model
         except ImportError as error:
             raise not_installed(self.name, "facexlib", error) from error
@@ -63,23 +61,12 @@ class RetinaFace(Detector):
         except Exception as error:  # unpickling and shape errors of many types
             raise unusable(self.name, self.path, error) from error
 
-    def detect(self, pixels: Pixels) -> list[Detection]:
-        """All faces of uint8 RGB ``(H, W, 3)``."""
-        return look(self._find, pixels)
+    def library_version(self) -> str:
+        """Version of facexlib."""
+        return version("facexlib")
 
-    def describe(self) -> dict[str, object]:
-        """Version of facexlib, file and settings."""
-        return {
-            "name": self.name,
-            "library": "facexlib",
-            "version": version("facexlib"),
-            "weights": self.path.name,
-            "sha256": file_sha256(self.path),
-            "score": self.score,
-            **LOOKING,
-        }
-
-    def _find(self, pixels: Pixels) -> list[Detection]:
+    def find_in(self, pixels: Pixels) -> list[Detection]:
+        """See `NetworkDetector`."""
         import torch
 
         with torch.inference_mode():

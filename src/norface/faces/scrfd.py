@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from norface.errors import DetectionError
-from norface.faces.contract import Box, Detection, Detector
-from norface.faces.looking import LOOKING, look
-from norface.faces.weights import file_sha256, files_of, find_network, missing, not_installed, unusable, weights_folder
+from norface.faces.contract import Box, Detection
+from norface.faces.network import NetworkDetector
+from norface.faces.weights import files_of, find_network, missing, not_installed, unusable, weights_folder
 from norface.imaging.pixels import Pixels
 
 _PATTERNS = ("det_*.onnx", "scrfd*.onnx")
@@ -22,7 +22,7 @@ _MANIFEST = "manifest.json"
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-class Scrfd(Detector):
+class Scrfd(NetworkDetector):
     """The detector of an insightface model pack, such as ``buffalo_l``; the pack's other networks are not loaded.
 
     Args:
@@ -35,7 +35,7 @@ class Scrfd(Detector):
             ONNX Runtime has no CUDA.
     """
 
-    name = "scrfd"
+    name, library = "scrfd", "insightface"
 
     def __init__(self, *, weights: Path | None = None, score: float = 0.5, device: str = "cpu") -> None:
         place = weights if weights is not None else weights_folder()
@@ -74,25 +74,14 @@ class Scrfd(Detector):
         self._network, self.path = network, Path(network.model_file)
         # A network with an input of one size brings the picture to it by itself.
         self._free = getattr(network, "static_input_size", network.input_size) is None
-        self._find(np.zeros((64, 96, 3), np.uint8))  # other outputs are noticed here, not at the first image
+        self.find_in(np.zeros((64, 96, 3), np.uint8))  # other outputs are noticed here, not at the first image
 
-    def detect(self, pixels: Pixels) -> list[Detection]:
-        """All faces of uint8 RGB ``(H, W, 3)``; without points where the network gives none."""
-        return look(self._find, pixels)
+    def library_version(self) -> str:
+        """Version of insightface."""
+        return version("insightface")
 
-    def describe(self) -> dict[str, object]:
-        """Version of insightface, file and settings."""
-        return {
-            "name": self.name,
-            "library": "insightface",
-            "version": version("insightface"),
-            "weights": self.path.name,
-            "sha256": file_sha256(self.path),
-            "score": self.score,
-            **LOOKING,
-        }
-
-    def _find(self, pixels: Pixels) -> list[Detection]:
+    def find_in(self, pixels: Pixels) -> list[Detection]:
+        """See `NetworkDetector`."""
         size = (pixels.shape[1], pixels.shape[0]) if self._free else None
         corners, points = self._network.detect(np.ascontiguousarray(pixels[..., ::-1]), input_size=size)
         boxes = np.asarray(corners, np.float64).reshape(-1, 5)

@@ -7,16 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from norface.faces.contract import Box, Detection, Detector
-from norface.faces.looking import LOOKING, look
-from norface.faces.weights import file_sha256, find_network, unusable
+from norface.faces.contract import Box, Detection
+from norface.faces.network import NetworkDetector
+from norface.faces.weights import find_network, unusable
 from norface.imaging.opencv_log import errors_only
 from norface.imaging.pixels import Pixels
 
 _OVERLAP, _KEPT = 0.3, 5000  # of non-maximum suppression, OpenCV's defaults
 
 
-class YuNet(Detector):
+class YuNet(NetworkDetector):
     """``cv2.FaceDetectorYN``; runs on the CPU.
 
     Args:
@@ -28,7 +28,7 @@ class YuNet(Detector):
         DetectionError: The file is missing, damaged, or no YuNet.
     """
 
-    name = "yunet"
+    name, library = "yunet", "opencv"
 
     def __init__(self, *, weights: Path | None = None, score: float = 0.6) -> None:
         self.path, self.score = find_network(self.name, weights), score
@@ -36,27 +36,16 @@ class YuNet(Detector):
             with errors_only():  # OpenCV 5 warns of a target that nobody asked for
                 self._network = cv2.FaceDetectorYN.create(str(self.path), "", (64, 64), score, _OVERLAP, _KEPT)
             # Another kind of network is noticed here, not at the first image.
-            self._find(np.zeros((64, 96, 3), np.uint8))
+            self.find_in(np.zeros((64, 96, 3), np.uint8))
         except cv2.error as error:
             raise unusable(self.name, self.path, error) from error
 
-    def detect(self, pixels: Pixels) -> list[Detection]:
-        """All faces of uint8 RGB ``(H, W, 3)``."""
-        return look(self._find, pixels)
+    def library_version(self) -> str:
+        """Version of opencv."""
+        return str(cv2.__version__)
 
-    def describe(self) -> dict[str, object]:
-        """OpenCV's version, file and settings."""
-        return {
-            "name": self.name,
-            "library": "opencv",
-            "version": cv2.__version__,
-            "weights": self.path.name,
-            "sha256": file_sha256(self.path),
-            "score": self.score,
-            **LOOKING,
-        }
-
-    def _find(self, pixels: Pixels) -> list[Detection]:
+    def find_in(self, pixels: Pixels) -> list[Detection]:
+        """See `NetworkDetector`."""
         self._network.setInputSize((pixels.shape[1], pixels.shape[0]))
         _, found = self._network.detect(np.ascontiguousarray(pixels[..., ::-1]))
         if found is None:

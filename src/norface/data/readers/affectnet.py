@@ -23,7 +23,7 @@ from norface.data.readers.npy import scalar_text
 from norface.data.readers.parsing import Labels, number, read_labels
 from norface.data.readers.reasons import MISSING_LABELS
 from norface.data.readers.sieve import Sieve, codes
-from norface.labels import EMOTIONS, LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, EMOTIONS, LANDMARK_COLUMNS
 
 CODES = dict(enumerate(EMOTIONS))
 """0 neutral, 1 happy, 2 sad, 3 surprise, 4 fear, 5 disgust, 6 anger, 7 contempt, which is norface's order."""
@@ -46,7 +46,7 @@ _COLUMNS = (
     "valence",
     "arousal",
 )
-_BOX = dict(zip(("box_left", "box_top", "box_width", "box_height"), _COLUMNS[1:5], strict=True))
+_BOX = dict(zip(BOX_COLUMNS, _COLUMNS[1:5], strict=True))
 _POINTS = 68
 _WANTED = (*range(36, 48), 30, 48, 54)
 """Of the 68 points of iBUG: the rings of the right and the left eye, the tip of the nose, the corners of the mouth."""

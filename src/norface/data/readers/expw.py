@@ -15,6 +15,7 @@ from norface.data.readers.layout import Listing, missing
 from norface.data.readers.parsing import number, read_labels
 from norface.data.readers.reasons import IMPOSSIBLE_BOX
 from norface.data.readers.sieve import Sieve, codes
+from norface.labels import BOX_COLUMNS
 
 LABELS = "label/label.lst"
 IMAGES = "image/origin"
@@ -81,7 +82,7 @@ ExpW/
         )
         sieve = Sieve(frame, labels.skipped)
         sieve.find_images(listing)
-        sieve.settle_duplicates(["image", "face"], ["code", "box_left", "box_top", "box_width", "box_height"])
+        sieve.settle_duplicates(["image", "face"], ["code", *BOX_COLUMNS])
         empty = (sieve.rows["box_width"] <= 0) | (sieve.rows["box_height"] <= 0)
         sieve.leave_out(empty.to_numpy(bool), IMPOSSIBLE_BOX)
         sieve.name_emotions(EMOTIONS_BY_CODE)

@@ -18,7 +18,7 @@ from norface.data.readers.layout import Listing, missing
 from norface.data.readers.parsing import number, read_labels, text_lines
 from norface.data.readers.reasons import UNREADABLE
 from norface.data.readers.sieve import Sieve, codes
-from norface.labels import LANDMARK_COLUMNS
+from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
 
 LABELS = "EmoLabel/list_patition_label.txt"
 BOXES = "Annotation/boundingbox"
@@ -30,7 +30,6 @@ _COUNTS = {
     "train": {"surprise": 1290, "fear": 281, "disgust": 717, "happy": 4772, "sad": 1982, "anger": 705, "neutral": 2524},
     "test": {"surprise": 329, "fear": 74, "disgust": 160, "happy": 1185, "sad": 478, "anger": 162, "neutral": 680},
 }
-_BOX = ("box_left", "box_top", "box_width", "box_height")
 
 
 class RafDb(CheckedReader):
@@ -130,7 +129,7 @@ def _add_annotations(sieve: Sieve, listing: Listing) -> None:
                 values[row] = numbers
             elif path:
                 sieve.skipped.append(Skipped(path, UNREADABLE))
-        columns = dict(zip(_BOX, _as_box(values), strict=True)) if kind == "box" else _as_landmarks(values)
+        columns = dict(zip(BOX_COLUMNS, _as_box(values), strict=True)) if kind == "box" else _as_landmarks(values)
         sieve.rows = sieve.rows.assign(**columns)
 
 

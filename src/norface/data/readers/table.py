@@ -13,12 +13,13 @@ from norface.data.readers.layout import Listing, missing
 from norface.data.readers.naming import emotion_named
 from norface.data.readers.reasons import LABEL_WITHOUT_IMAGE
 from norface.data.readers.sieve import Sieve
-from norface.data.validation import TEXT_COLUMNS, check_aligned_or_landmarks, check_columns, clean_rows
+from norface.data.table import read_rows
+from norface.data.validation import check_aligned_or_landmarks, check_columns, clean_rows
 from norface.errors import TableError
 from norface.imaging.sources import ImageRoot
+from norface.labels import BOX_COLUMNS
 
 SUFFIXES = (".csv", ".parquet")
-BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height")
 
 
 class TableFile(CheckedReader):
@@ -73,8 +74,8 @@ class TableFile(CheckedReader):
             TableError: A column, label, identifier or path breaks the contract of a face table.
         """
         name = (listing.find(self.file) if self.file else listing.files("", SUFFIXES)[0]) or self.file
-        frame = _read(listing, name)
-        where = str(listing.root / name)
+        path = listing.root / name
+        frame, where = read_rows(path), str(path)
         if "subject" not in frame.columns and "image" in frame.columns:
             own = frame["face_id"] if "face_id" in frame.columns else frame["image"].map(_stem, na_action="ignore")
             frame = frame.assign(subject=own)
@@ -106,22 +107,3 @@ def _numbers(values: pd.Series, where: str) -> pd.Series:
             action="Correct these rows; leave a number empty where it is unknown.",
         )
     return numbers
-
-
-def _read(listing: Listing, name: str) -> pd.DataFrame:
-    path = listing.root / name
-    try:
-        if name.lower().endswith(".parquet"):
-            return pd.read_parquet(path)
-        if name.lower().endswith(".csv"):
-            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
-    except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
-        raise TableError(
-            expected="a readable table",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            where=str(path),
-            action="Write the file again.",
-        ) from error
-    raise TableError(
-        expected="a .csv or .parquet file", found="another file", where=str(path), action="Convert the table."
-    )
