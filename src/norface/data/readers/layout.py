@@ -125,7 +125,7 @@ class Listing:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     if entry.name.startswith(".") or entry.name.lower() in _OF_THE_SYSTEM:
                         continue
-                    if not _is_utf8(entry.name):
+                    if not is_utf8(entry.name):
                         self.undecodable.append(join(folder, os.fsencode(entry.name).decode(errors="backslashreplace")))
                         continue
                     (names.folders if entry.is_dir() else names.files)[entry.name] = entry.name
@@ -154,7 +154,8 @@ def _clean(path: str) -> str:
     return "/".join(part for part in path.replace("\\", "/").split("/") if part not in {"", "."})
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether a file's name is text: other bytes arrive from the file system as lone surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:

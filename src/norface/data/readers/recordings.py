@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from norface.data.readers.coding import Coding
 from norface.data.readers.contract import Problem, Skipped
-from norface.data.readers.layout import IMAGE_SUFFIXES, Listing, by_frame_number, fold, has_suffix
+from norface.data.readers.layout import IMAGE_SUFFIXES, Listing, by_frame_number, fold, has_suffix, is_utf8
 from norface.data.readers.reasons import IMAGE_WITHOUT_LABEL, LABEL_WITHOUT_IMAGE, NOT_UTF8, UNREADABLE_ARCHIVE
 from norface.errors import ConfigError, ImageError
 from norface.labels import MAX_INTENSITY, au_column
@@ -84,21 +84,13 @@ def in_archive(root: Path, archive: str, subject: str) -> tuple[dict[str, Pictur
         *above, task = fold(folder).split("/")
         others = {name for name in above if _PERSON.fullmatch(name)} - {fold(subject)}
         where = f"{archive}!{folder}"
-        if not _is_utf8("".join((folder, *names))):
+        if not is_utf8("".join((folder, *names))):
             skipped.append(Skipped(where.encode(errors="backslashreplace").decode(), NOT_UTF8))
         elif not _TASK.fullmatch(task) or others or task.upper() in found:
             skipped.append(Skipped(f"{where} ({len(names)} pictures)", OTHER_PICTURES))
         else:
             found[task.upper()] = _by_number(where, f"{where}/", names)
     return found, tuple(skipped)
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _by_number(where: str, prefix: str, names: Iterable[str]) -> Pictures:
