@@ -54,7 +54,7 @@ def complete(faces: list[CachedFace]) -> Callable[[CacheBuild], Path]:
     """Write whatever a build misses."""
 
     def run(build: CacheBuild) -> Path:
-        for shard in build.shards():
+        for shard in build.missing():
             build.write(shard, faces[shard.span])
         build.finish()
         return build.folder

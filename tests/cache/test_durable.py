@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from norface.cache.durable import STALE_AFTER_S, remove_stale, write_durably
+from norface.cache.durable import _HOST, STALE_AFTER_S, remove_stale, write_durably
 from norface.errors import OutputError
 
 
@@ -55,12 +56,33 @@ def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
         write_durably(tmp_path / "file" / "inner", b"")
 
 
-def test_only_old_temporary_files_are_removed(tmp_path: Path) -> None:
-    old, young, other = tmp_path / ".a.1.tmp", tmp_path / ".b.2.tmp", tmp_path / "c.tmp"
-    for path in (old, young, other):
-        path.write_text("")
+def test_only_temporary_files_of_dead_runs_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
     past = time.time() - STALE_AFTER_S - 60
-    os.utime(old, (past, past))
-    os.utime(other, (past, past))
+    removed = [f".a.{_HOST}.{gone.pid}.0123.tmp", ".old.elsewhere.1.0123.tmp", f".old.{_HOST}.{os.getpid()}.0123.tmp"]
+    kept = [f".a.{_HOST}.{os.getpid()}.0123.tmp", f".a.{_HOST}.1.0123.tmp", f".a.elsewhere.{gone.pid}.0123.tmp"]
+    for name in (*removed, *kept, "c.tmp", ".x.tmp"):
+        (tmp_path / name).write_text("")
+        if "old" in name or name == "c.tmp":
+            os.utime(tmp_path / name, (past, past))
     remove_stale(tmp_path)
-    assert set(tmp_path.iterdir()) == {young, other}
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "c.tmp", ".x.tmp"}
+
+
+def test_a_file_whose_temporary_is_taken_for_a_dead_runs_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, removals = Path.replace, iter([True, True, False])
+
+    def robbed(self: Path, target: Path) -> Path:
+        if next(removals):
+            self.unlink()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", robbed)
+    write_durably(tmp_path / "file", b"whole")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
+    monkeypatch.setattr(Path, "replace", lambda self, target: (self.unlink(), replace(self, target)))
+    with pytest.raises(OutputError, match="No such file"):
+        write_durably(tmp_path / "other", b"whole")

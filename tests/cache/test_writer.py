@@ -45,7 +45,7 @@ def test_resumed_build_equals_an_undisturbed_one(
         NormalizedCache.open(build.folder)
 
     again = new_build("resumed")
-    assert again.shards() == [again.plan[0], again.plan[2]]
+    assert again.missing() == [again.plan[0], again.plan[2]]
     assert not again.complete
     complete(again)
     assert again.complete
@@ -56,7 +56,7 @@ def test_resumed_build_equals_an_undisturbed_one(
 
 def test_several_processes_share_the_work(new_build: Build, faces: list[CachedFace], folder: Path) -> None:
     ranks = [new_build("shared"), new_build("shared")]
-    shards = [build.shards(rank, 2) for rank, build in enumerate(ranks)]
+    shards = [build.missing()[rank::2] for rank, build in enumerate(ranks)]
     assert sorted(shard.first_row for part in shards for shard in part) == [0, 4, 8]
     with pytest.raises(CacheError, match=r"shard-00000-of-00003\.arrow: expected a whole shard, found no file"):
         ranks[0].finish()
@@ -66,6 +66,33 @@ def test_several_processes_share_the_work(new_build: Build, faces: list[CachedFa
     for build in ranks:  # both may find that nothing is missing
         build.finish()
     assert contents(ranks[0].folder) == contents(folder)
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_a_thorough_look_finds_every_flip(
+    new_build: Build, complete: Complete, encoding: Encoding, manifest: bool
+) -> None:
+    folder = complete(new_build("flipped", encoding=encoding))
+    if not manifest:
+        (folder / MANIFEST).unlink()
+    build = new_build("flipped", encoding=encoding)
+    assert build.missing(thorough=True) == []
+    path = folder / build.plan[1].file
+    original = path.read_bytes()
+    for place in range(3, len(original), 97):
+        data = bytearray(original)
+        data[place] ^= 0x10
+        path.write_bytes(data)
+        assert build.missing(thorough=True) == [build.plan[1]], f"byte {place}"
+
+
+def test_a_manifest_of_other_subjects_is_written_again(new_build: Build, complete: Complete, folder: Path) -> None:
+    before = contents(folder)
+    replace(NormalizedCache.open(folder).manifest, subjects=()).save(folder)
+    assert not new_build().complete
+    complete(new_build())
+    assert contents(folder) == before
 
 
 def test_damaged_and_foreign_shards_are_made_again(
@@ -84,7 +111,7 @@ def test_damaged_and_foreign_shards_are_made_again(
     other.write(other.plan[2], faces[other.plan[2].span])
     (folder / names[2]).write_bytes((other.folder / names[2]).read_bytes())
     build = new_build()
-    assert [shard.file for shard in build.shards()] == [names[0], names[2]]
+    assert [shard.file for shard in build.missing()] == [names[0], names[2]]
     assert not build.complete
     complete(build)
     assert contents(folder) == before
@@ -94,7 +121,7 @@ def test_a_damaged_manifest_is_written_again(new_build: Build, complete: Complet
     before = contents(folder)
     (folder / MANIFEST).write_text("{}")
     build = new_build()
-    assert build.shards() == []
+    assert build.missing() == []
     assert not build.complete
     complete(build)
     assert contents(folder) == before
@@ -193,9 +220,6 @@ def test_face_ids_must_be_unique(tmp_path: Path, identity: CacheIdentity, face_i
 def test_impossible_options(new_build: Build) -> None:
     with pytest.raises(ConfigError, match="shard_size: expected at least 1"):
         new_build(shard_size=0)
-    for rank in (-1, 2):
-        with pytest.raises(ConfigError, match="expected a rank from 0 to 1"):
-            new_build().shards(rank, 2)
 
 
 def test_faces_of_other_rows_are_refused(new_build: Build, faces: list[CachedFace]) -> None:

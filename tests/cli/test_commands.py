@@ -42,7 +42,7 @@ def cache(tmp_path: Path) -> Path:
     build = CacheBuild(tmp_path / "cache", identity=identity, subjects=["p1"], face_ids=["x", "y", "z"])
     images = [np.full((8, 8, 3), value, np.uint8) for value in (10, 200)]
     faces = [CachedFace(face_id=f, image=i) for f, i in zip("xy", images, strict=True)]
-    build.write(build.shards()[0], [*faces, CachedFace(face_id="z", image=None, error="truncated")])
+    build.write(build.missing()[0], [*faces, CachedFace(face_id="z", image=None, error="truncated")])
     build.finish()
     return tmp_path / "cache"
 

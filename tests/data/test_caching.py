@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
-from norface.cache import NormalizedBatch, NormalizedCache
-from norface.data import FaceDataModule, FaceTable
+from norface.cache import CacheBuild, NormalizedBatch, NormalizedCache
+from norface.data import FaceDataModule, FaceTable, caching
 from norface.data.caching import build_cache, find_cache, table_fingerprint
 from norface.errors import AlignmentError, CacheError, LeakageError, OutputError, SplitError
 from norface.imaging.alignment import Alignment
@@ -51,28 +56,18 @@ class Source:
         return self.normalizer
 
 
-def build(path: Path, normalizer: Inverting, *, rank: int = 0, world_size: int = 1) -> NormalizedCache | None:
-    return build_cache(
-        FaceTable.load(path),
-        normalizer,
-        path.parent / "cache",
-        alignment=ALIGNMENT,
-        batch_size=4,
-        shard_size=5,
-        progress=False,
-        rank=rank,
-        world_size=world_size,
-    )
+def build(path: Path, normalizer: Inverting, **options: Any) -> NormalizedCache:
+    table, folder = FaceTable.load(path), path.parent / "cache"
+    options = {"batch_size": 4, "shard_size": 5, "progress": False, "workers": 1, **options}
+    return build_cache(table, normalizer, folder, alignment=ALIGNMENT, **options)
 
 
-def built(path: Path, normalizer: Inverting) -> NormalizedCache:
-    cache = build(path, normalizer)
-    assert cache is not None
-    return cache
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_classifier_splits_are_normalized_in_the_tables_order(table_path: Path) -> None:
-    cache = built(table_path, Inverting())
+    cache = build(table_path, Inverting())
     table = FaceTable.load(table_path)
     assert cache.face_ids == tuple(table.frame["face_id"][6:])
     assert cache.manifest.subjects == ("s0", "s1")
@@ -83,21 +78,21 @@ def test_classifier_splits_are_normalized_in_the_tables_order(table_path: Path) 
 
 
 def test_a_finished_cache_is_not_made_again(table_path: Path) -> None:
-    built(table_path, Inverting())
+    build(table_path, Inverting())
     second = Inverting()
-    built(table_path, second)
+    build(table_path, second)
     assert second.calls == []
 
 
 def test_interrupted_build_goes_on_where_it_stopped(table_path: Path) -> None:
-    whole = built(table_path, Inverting(fingerprint="a" * 64))
+    whole = build(table_path, Inverting(fingerprint="a" * 64))
     stopped = Inverting(stop_after=5)  # two batches a shard: the third shard is half done
     with pytest.raises(KeyboardInterrupt):
         build(table_path, stopped)
     with pytest.raises(CacheError, match="expected a finished cache"):
         find_cache(FaceTable.load(table_path), "f" * 64, table_path.parent / "cache", alignment=ALIGNMENT)
     second = Inverting()
-    cache = built(table_path, second)
+    cache = build(table_path, second)
     assert sum(second.calls) == 18 - 10
     for name in cache.face_ids:
         a, b = cache.image(name), whole.image(name)
@@ -106,13 +101,89 @@ def test_interrupted_build_goes_on_where_it_stopped(table_path: Path) -> None:
         assert (a == b).all()
 
 
-def test_processes_share_the_shards(table_path: Path) -> None:
-    first, second = Inverting(), Inverting()
-    assert build(table_path, first, rank=0, world_size=2) is None
-    cache = build(table_path, second, rank=1, world_size=2)
-    assert cache is not None
-    assert (sum(first.calls), sum(second.calls)) == (10, 8)
-    assert len(cache) == 18
+@dataclass
+class Thread:
+    """One of several threads that stand for processes."""
+
+    global_rank: int
+    world_size: int
+    meeting: Barrier
+    board: list[Any]
+    device: torch.device = caching.CPU
+
+    def broadcast(self, obj: Any, src: int = 0) -> Any:
+        if self.global_rank == src:
+            self.board.append(obj)
+        self.meeting.wait()
+        return self.board[-1]
+
+    def barrier(self) -> None:
+        self.meeting.wait()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_processes_share_the_missing_shards(table_path: Path, workers: int) -> None:
+    whole = contents(build(table_path, Inverting(fingerprint="f" * 64)).folder)
+    shutil.rmtree(table_path.parent / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        build(table_path, Inverting(stop_after=3))  # the first of four shards is there
+    meeting, normalizers = Barrier(2), [Inverting(), Inverting()]
+    board: list[Any] = []
+    with ThreadPoolExecutor() as pool:
+        caches = [
+            pool.submit(build, table_path, normalizer, processes=Thread(rank, 2, meeting, board), workers=workers)
+            for rank, normalizer in enumerate(normalizers)
+        ]
+    assert [sum(normalizer.calls) for normalizer in normalizers] == [5 + 3, 5]  # dealt by what is missing
+    for cache in caches:
+        assert contents(cache.result().folder) == whole
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_thorough_build_repairs_what_a_quick_one_does_not_see(table_path: Path, thorough: bool) -> None:
+    cache = build(table_path, Inverting())
+    whole = contents(cache.folder)
+    shard = cache.folder / cache.manifest.shards[1].file
+    data = bytearray(whole[shard.name])
+    data[data.index(b"IEND") - 10] ^= 1  # inside an image
+    shard.write_bytes(data)
+    (cache.folder / "failed.csv").unlink()
+    again = Inverting()
+    build(table_path, again, thorough=thorough)
+    assert (contents(cache.folder) == whole) == thorough
+    assert sum(again.calls) == (5 if thorough else 0)
+
+
+def test_faces_that_failed_are_tried_again_when_their_files_are_back(table_path: Path) -> None:
+    file = table_path.parent / "images/s4_0.png"
+    pixels = file.read_bytes()
+    file.write_bytes(b"")
+    cache = build(table_path, Inverting(nan_at=0))
+    assert cache.manifest.failed > 1
+    again = Inverting()
+    assert build(table_path, again, thorough=True).image("s4_0") is None
+    assert again.calls == []  # it fails as before, and what is not finite stays so
+    file.write_bytes(pixels)
+    assert build(table_path, again).image("s4_0") is None
+    assert build(table_path, again, thorough=True).image("s4_0") is not None
+    assert sum(again.calls) == 5
+
+
+def test_shards_that_show_up_late_are_waited_for(table_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = contents(build(table_path, Inverting()).folder)
+    cache = NormalizedCache.open(next((table_path.parent / "cache").iterdir()))
+    shard = cache.folder / cache.manifest.shards[0].file
+    (cache.folder / "manifest.json").unlink()
+    monkeypatch.setattr(CacheBuild, "write", lambda *_: None)  # as another node's, not yet to be seen here
+    monkeypatch.setattr(time, "sleep", lambda _: shard.write_bytes(whole[shard.name]))
+    shard.unlink()
+    assert contents(build(table_path, Inverting()).folder) == whole
+    (cache.folder / "manifest.json").unlink()
+    shard.unlink()
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(caching, "VISIBLE_WITHIN_S", 0.01)
+    with pytest.raises(CacheError, match="expected a whole shard, found no file"):
+        build(table_path, Inverting())
 
 
 def test_progress_bar_writes_to_stderr(table_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +199,7 @@ def test_bad_images_are_kept_without_image_and_listed(table_path: Path, caplog: 
     file = table_path.parent / "images/s4_0.png"
     file.write_bytes(file.read_bytes()[:50])
     with caplog.at_level(logging.WARNING):
-        cache = built(table_path, Inverting(nan_at=0))
+        cache = build(table_path, Inverting(nan_at=0))
     failed = pd.read_csv(cache.folder / "failed.csv")
     assert "s4_0" in set(failed["face_id"])
     assert "truncated" in failed.set_index("face_id")["error"]["s4_0"]
@@ -148,13 +219,11 @@ def test_only_the_splits_asked_for(table_path: Path) -> None:
     table = FaceTable.load(table_path)
     folder = table_path.parent / "cache"
     cache = build_cache(table, Inverting(), folder, alignment=ALIGNMENT, splits=("val",), progress=False)
-    assert cache is not None
     assert len(cache) == 6
     with pytest.raises(SplitError, match="usable faces in nobody"):
         build_cache(table, Inverting(), folder, alignment=ALIGNMENT, splits=("nobody",), progress=False)
     whole = table.with_frame(table.frame.drop(columns="split"))
     cache = build_cache(whole, Inverting(), folder, alignment=ALIGNMENT, progress=False)
-    assert cache is not None
     assert len(cache) == 24
 
 
@@ -208,7 +277,7 @@ def test_missing_and_foreign_caches(table_path: Path, frame: pd.DataFrame) -> No
         module(table_path, Inverting()).setup("test")
     with pytest.raises(CacheError, match=r"Set data.init_args.normalizer"):
         module(table_path, None).setup("test")
-    cache = built(table_path, Inverting())
+    cache = build(table_path, Inverting())
     with pytest.raises(CacheError, match="normalizer"):
         module(table_path, Inverting(fingerprint="0" * 64), cache_dir=str(cache.folder)).setup("test")
     frame.assign(AU01_r=1.0).to_csv(table_path, index=False)

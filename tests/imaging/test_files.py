@@ -28,12 +28,10 @@ def test_png_round_trip_is_lossless_and_rgb(tmp_path: Path) -> None:
     np.testing.assert_array_equal(bgr[..., ::-1], picture())
 
 
-@pytest.mark.parametrize("compression", [0, 9])
-def test_compression_changes_the_size_only(compression: int) -> None:
+def test_png_is_small_where_there_is_little_to_say() -> None:
     flat = np.full((40, 40, 3), 7, np.uint8)
-    data = encode_png(flat, compression=compression)
-    assert (len(data) > 4000) == (compression == 0)
-    np.testing.assert_array_equal(decode_image(data, where="memory"), flat)
+    assert len(encode_png(flat)) < 200
+    np.testing.assert_array_equal(decode_image(encode_png(flat), where="memory"), flat)
 
 
 def test_grey_alpha_and_sixteen_bit_files_become_rgb(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -55,7 +55,7 @@ class CachedFace:
     error: str = ""
 
 
-def row_checksum(face_id: str, image: bytes | pa.Buffer, figures: tuple[float, float]) -> int:
+def row_checksum(face_id: str, image: bytes | pa.Buffer, figures: Sequence[float]) -> int:
     """CRC-32 of the face id, the encoded image and the two figures as little-endian float32.
 
     The id belongs to it: one flipped bit there, or in an offset, would give a whole image to another face.
@@ -77,13 +77,14 @@ class ShardHeader:
         return canonical_json(parts)
 
 
-def encode_shard(faces: Sequence[CachedFace], header: ShardHeader) -> bytes:
+def encode_shard(faces: Sequence[CachedFace], images: Sequence[bytes | None], header: ShardHeader) -> bytes:
     """The shard as a file's bytes; equal faces give equal bytes.
 
-    Raises:
-        CacheError: An image is not of the size that the alignment says.
+    Args:
+        faces: Its rows.
+        images: Their images as `encode_image` gives them.
+        header: To which cache and rows it belongs.
     """
-    images = [None if face.image is None else _encode(face.image, header, face.face_id) for face in faces]
     checksums = [
         row_checksum(face.face_id, image or b"", (face.identity_to_target, face.expression_distance))
         for face, image in zip(faces, images, strict=True)
@@ -97,6 +98,10 @@ def encode_shard(faces: Sequence[CachedFace], header: ShardHeader) -> bytes:
         "expression_distance": [face.expression_distance for face in faces],
         "error": [None if face.image is not None else face.error for face in faces],
     }
+    return _to_file(columns, header)
+
+
+def _to_file(columns: Mapping[str, object], header: ShardHeader) -> bytes:
     batch = pa.record_batch(columns, schema=SCHEMA.with_metadata({"norface": header.to_bytes()}))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, batch.schema) as writer:
@@ -104,13 +109,20 @@ def encode_shard(faces: Sequence[CachedFace], header: ShardHeader) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _encode(pixels: Pixels, header: ShardHeader, face_id: str) -> bytes:
-    size = header.identity.alignment.size
+def encode_image(face: CachedFace, header: ShardHeader) -> bytes | None:
+    """A face's image as a shard stores it; None = it has none.
+
+    Raises:
+        CacheError: It is not of the size that the alignment says.
+    """
+    if face.image is None:
+        return None
+    pixels, size = face.image, header.identity.alignment.size
     if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
         raise CacheError(
             expected=f"uint8 pixels ({size}, {size}, 3), as the alignment says",
             found=f"{pixels.dtype} {pixels.shape}",
-            where=f"normalized face {face_id}",
+            where=f"normalized face {face.face_id}",
             action="Use a normalizer that writes the size of its alignment.",
         )
     return encode_png(pixels) if header.encoding == "png" else pixels.tobytes()
@@ -170,6 +182,16 @@ class ShardFile:
             expression_distance=figures[1],
             error=data["error"].as_py() or "",
         )
+
+    def is_as_written(self) -> bool:
+        """Whether every byte is as `encode_shard` makes it, told without a digest; only errors' texts may be others."""
+        columns = {name: self._batch.column(name).to_pylist() for name in SCHEMA.names}
+        rows = zip(*columns.values(), strict=True)
+        sound = all(
+            checksum == row_checksum(face_id, image or b"", figures) and success == (image is not None)
+            for face_id, success, image, checksum, *figures, _ in rows
+        )
+        return sound and _to_file(columns, self.header) == self.path.read_bytes()
 
     def _decode(self, data: pa.Buffer, face_id: str) -> Pixels:
         size = self.header.identity.alignment.size

@@ -6,21 +6,23 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from norface.cache.durable import remove_stale, write_durably
 from norface.cache.key import CacheIdentity
 from norface.cache.manifest import Encoding, Manifest, Shard, plan
-from norface.cache.shard import CachedFace, ShardFile, ShardHeader, encode_shard
+from norface.cache.shard import CachedFace, ShardFile, ShardHeader, encode_image, encode_shard
 from norface.errors import CacheError, ConfigError, OutputError
 
 FAILED = "failed.csv"
+_READERS = 4
 
 
 class CacheBuild:
     """What is done and what is missing of one cache.
 
-    A build is a loop over `shards` that gives each to `write`, then `finish`; started again, it goes on where it
+    A build is a loop over `missing` that gives each shard to `write`, then `finish`; started again, it goes on where it
     stopped. The same faces give the same bytes, however often it was interrupted and whoever wrote which shard.
 
     Args:
@@ -56,45 +58,52 @@ class CacheBuild:
                 where="shard_size",
                 action="Choose a positive number, for example 1024.",
             )
-        self.manifest = _existing(folder)
+        self.manifest = self._existing_manifest()
         if self.manifest is not None:
-            identity.require(self.manifest.identity, where=str(folder))
             shard_size, encoding = self.manifest.shard_size, self.manifest.encoding
         self.shard_size, self.encoding = shard_size, encoding
         self.plan = plan(len(self.face_ids), shard_size)
         remove_stale(folder)
 
-    def missing(self) -> list[Shard]:
-        """Shards that nobody has finished yet; a damaged or foreign file does not count as finished."""
-        return [shard for shard in self.plan if not self._is_finished(shard)]
+    def missing(self, *, thorough: bool = False) -> list[Shard]:
+        """Shards that are still to be written; a damaged or foreign file does not count as written.
 
-    def shards(self, rank: int = 0, world_size: int = 1) -> list[Shard]:
-        """The missing shards that process `rank` of `world_size` is to write.
-
-        Raises:
-            ConfigError: `rank` is not one of 0 .. `world_size` - 1.
+        Args:
+            thorough: Look at every byte of the others; if not, at their headers and face ids, which takes no time.
         """
-        if not 0 <= rank < world_size:
-            raise ConfigError(
-                expected=f"a rank from 0 to {world_size - 1}",
-                found=str(rank),
-                where="rank",
-                action="Number the processes from 0.",
-            )
-        mine = set(self.plan[rank::world_size])
-        return [shard for shard in self.missing() if shard in mine]
+        written = self._is_intact if thorough else self._is_finished
+        with ThreadPoolExecutor(_READERS) as pool:  # digests are taken without the interpreter lock
+            finished = pool.map(written, self.plan)
+        return [shard for shard, done in zip(self.plan, finished, strict=True) if not done]
 
     @property
     def complete(self) -> bool:
         """Manifest and all shards are there."""
         return self.manifest is not None and not self.missing()
 
-    def write(self, shard: Shard, faces: Iterable[CachedFace]) -> None:
+    def failures(self, shard: Shard) -> list[tuple[str, str]]:
+        """Face id and error of each face of a written shard that has no image.
+
+        Raises:
+            CacheError: The shard is missing or damaged.
+        """
+        return failed_rows(self._open(shard))
+
+    def encode(self, shard: Shard, face: CachedFace) -> bytes | None:
+        """Encode the image of one face; `write` takes it, so that several threads can share that work.
+
+        Raises:
+            CacheError: The image is not of the size that the alignment says.
+        """
+        return encode_image(face, self._header(shard))
+
+    def write(self, shard: Shard, faces: Iterable[CachedFace], images: Sequence[bytes | None] | None = None) -> None:
         """Write one shard; it appears whole or not at all.
 
         Args:
-            shard: One of `shards`.
+            shard: One of `plan`.
             faces: Its rows, in the table's order.
+            images: What `encode` gave for each of them; None: not called yet.
 
         Raises:
             CacheError: An image is not of the size that the alignment says.
@@ -104,7 +113,8 @@ class CacheBuild:
         rows = list(faces)
         if [face.face_id for face in rows] != list(self.face_ids[shard.span]):
             raise ValueError(f"the faces given are not rows {shard.first_row} to {shard.last_row} of the table")
-        write_durably(self.folder / shard.file, encode_shard(rows, self._header(shard)))
+        encoded = [self.encode(shard, face) for face in rows] if images is None else images
+        write_durably(self.folder / shard.file, encode_shard(rows, encoded, self._header(shard)))
 
     def finish(self) -> Manifest:
         """List the failed faces and write the manifest, when all processes have written their shards.
@@ -113,10 +123,10 @@ class CacheBuild:
             CacheError: A shard is missing.
             OutputError: The folder cannot be written to.
         """
-        failures = [row for shard in self.plan for row in failed_rows(self._open(shard))]
+        failures = [row for shard in self.plan for row in self.failures(shard)]
         self._remove_other_shards()
-        write_durably(self.folder / FAILED, failed_csv(failures))
-        self.manifest = Manifest(
+        _write_changed(self.folder / FAILED, failed_csv(failures))
+        finished = Manifest(
             identity=self.identity,
             subjects=self.subjects,
             faces=len(self.face_ids),
@@ -126,8 +136,19 @@ class CacheBuild:
             sha256=tuple(file_sha256(self.folder / shard.file) for shard in self.plan),
             gate_passed=self.manifest.gate_passed if self.manifest else None,
         )
-        self.manifest.save(self.folder)
-        return self.manifest
+        if finished != self.manifest:
+            finished.save(self.folder)
+        self.manifest = finished
+        return finished
+
+    def _existing_manifest(self) -> Manifest | None:
+        try:
+            found = Manifest.load(self.folder)
+        except CacheError:
+            return None  # missing or damaged: `finish` writes a new one
+        self.identity.require(found.identity, where=str(self.folder))
+        agrees = (found.faces, found.subjects) == (len(self.face_ids), self.subjects)
+        return found if agrees else None
 
     def _header(self, shard: Shard) -> ShardHeader:
         return ShardHeader(self.identity, self.encoding, shard)
@@ -141,6 +162,13 @@ class CacheBuild:
             return self._open(shard).face_ids == list(self.face_ids[shard.span])
         except CacheError:
             return False
+
+    def _is_intact(self, shard: Shard) -> bool:
+        if not self._is_finished(shard):
+            return False
+        if self.manifest is None:
+            return self._open(shard).is_as_written()
+        return file_sha256(self.folder / shard.file) == self.manifest.sha256[shard.first_row // self.shard_size]
 
     def _remove_other_shards(self) -> None:
         # An interrupted build with another shard size leaves files that no manifest will ever list.
@@ -178,11 +206,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _existing(folder: Path) -> Manifest | None:
-    try:
-        return Manifest.load(folder)
-    except CacheError:
-        return None  # missing or damaged: `finish` writes a new one
+def _write_changed(path: Path, data: bytes) -> None:
+    if not (path.is_file() and path.read_bytes() == data):
+        write_durably(path, data)
 
 
 def _unique(face_ids: Sequence[str], *, where: str) -> tuple[str, ...]:

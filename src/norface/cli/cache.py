@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -47,6 +48,21 @@ def export(cache: Path, out: Path) -> None:
     print(f"{write_images(cache, out)} images in {out}")
 
 
+@dataclass(frozen=True)
+class Devices:
+    """Where to build, as Lightning's Trainer names it.
+
+    Args:
+        accelerator: Kind of device: auto, cpu, gpu, ...
+        devices: Processes on each node, one for each device; -1: one for each device there is.
+        num_nodes: Machines.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+
+
 def build(
     *,
     normalizer: Path,
@@ -56,10 +72,12 @@ def build(
     expression: Path | None = None,
     splits: list[str] | None = None,
     batch_size: int = 64,
-    rank: int = 0,
-    world_size: int = 1,
+    workers: int | None = None,
+    trainer: Devices = Devices(),
 ) -> None:
     """Normalize every face once; started again after an interruption, it goes on where it stopped.
+
+    Shards that are there are checked byte by byte, and faces that failed are tried again.
 
     Args:
         normalizer: Checkpoint of the normalizer.
@@ -69,32 +87,31 @@ def build(
         expression: Checkpoint of an expression teacher, which measures how much each expression has changed.
         splits: Whose faces; without it, train, val and test.
         batch_size: Faces normalized at once.
-        rank: This process among those that build the same cache, from 0.
-        world_size: How many processes build the same cache.
+        workers: Threads of each process that read, encode and write; without it, its share of the cores.
+        trainer: Processes and devices; see docs/scale.md for several machines.
     """
+    from norface.cli.launching import processes
     from norface.data.caching import build_cache
     from norface.data.table import FaceTable
     from norface.normalizer.inference import TrainedNormalizer
     from norface.teachers import TrainedExpression, TrainedIdentity
 
-    faces = FaceTable.load(table)
-    source = TrainedNormalizer(
-        str(normalizer),
-        identity_teacher=TrainedIdentity(str(identity)) if identity else None,
-        expression_teacher=TrainedExpression(str(expression)) if expression else None,
-    )
-    trained = source.load()
-    cache = build_cache(
-        faces,
-        trained,
-        out,
-        alignment=trained.alignment,
-        batch_size=batch_size,
-        splits=splits,
-        rank=rank,
-        world_size=world_size,
-    )
-    if cache is None:
-        print(f"process {rank} of {world_size} is done; the cache is finished when the others are")
-    else:
-        print(f"{cache.manifest.faces} normalized faces ({cache.manifest.failed} failed) in {cache.folder}")
+    with processes(trainer.accelerator, devices=trainer.devices, num_nodes=trainer.num_nodes) as together:
+        trained = TrainedNormalizer(
+            str(normalizer),
+            identity_teacher=TrainedIdentity(str(identity)) if identity else None,
+            expression_teacher=TrainedExpression(str(expression)) if expression else None,
+        ).load()
+        cache = build_cache(
+            FaceTable.load(table),
+            trained,
+            out,
+            alignment=trained.alignment,
+            batch_size=batch_size,
+            splits=splits,
+            thorough=True,
+            processes=together,
+            workers=workers,
+        )
+        if together.global_rank == 0:
+            print(f"{cache.manifest.faces} normalized faces ({cache.manifest.failed} failed) in {cache.folder}")

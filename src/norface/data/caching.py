@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from dataclasses import replace
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
 
-from norface.cache import CacheBuild, CachedFace, CacheIdentity, FaceNormalizer, Manifest, NormalizedCache
-from norface.data.images import FaceReader
+from norface.cache import CacheBuild, CacheIdentity, FaceNormalizer, Manifest, NormalizedCache
+from norface.cache.manifest import Shard
+from norface.data.images import FaceReader, Read
+from norface.data.normalizing import NOT_FINITE, Normalizing, read_or_reason
 from norface.data.subjects import FOLD
 from norface.data.table import FaceTable
-from norface.errors import AlignmentError, CacheError, ImageError, SplitError
+from norface.errors import AlignmentError, CacheError, SplitError
 from norface.imaging.alignment import Alignment
-from norface.imaging.convert import to_pixels, to_tensor
-from norface.imaging.pixels import Pixels
+
+T = TypeVar("T")
+CPU = torch.device("cpu")
 
 _log = logging.getLogger(__name__)
 
 CLASSIFIER_SPLITS = ("train", "val", "test")
+VISIBLE_WITHIN_S = 60.0
+"""A network file system may show what another node wrote this much later."""
 
 
 def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> FaceTable:
@@ -57,6 +63,49 @@ def table_fingerprint(rows: FaceTable) -> str:
     return replace(rows, meta=replace(rows.meta, provenance=about)).fingerprint()
 
 
+class Processes(Protocol):
+    """The processes that build one cache together, as this one sees them; a launched `lightning.Fabric` is such."""
+
+    @property
+    def global_rank(self) -> int:
+        """Number of this process, from 0."""
+        ...
+
+    @property
+    def world_size(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where this one computes."""
+        ...
+
+    def broadcast(self, obj: T, src: int = 0) -> T:
+        """What process `src` passes as `obj`."""
+        ...
+
+    def barrier(self) -> None:
+        """Wait for all."""
+        ...
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One process."""
+
+    device: torch.device = CPU
+    global_rank: int = 0
+    world_size: int = 1
+
+    def broadcast(self, obj: T, src: int = 0) -> T:
+        """The same object."""
+        return obj
+
+    def barrier(self) -> None:
+        """Nobody to wait for."""
+
+
 def build_cache(
     table: FaceTable,
     normalizer: FaceNormalizer,
@@ -66,31 +115,36 @@ def build_cache(
     batch_size: int = 32,
     splits: Iterable[str] | None = None,
     shard_size: int = 512,
+    thorough: bool = False,
+    processes: Processes | None = None,
+    workers: int | None = None,
     progress: bool = True,
-    rank: int = 0,
-    world_size: int = 1,
-) -> NormalizedCache | None:
+) -> NormalizedCache:
     """Normalize what is missing, shard by shard; started again after an interruption, it goes on where it stopped.
 
-    A face that cannot be read or normalized is kept without an image and listed in ``failed.csv``.
+    A face that cannot be read or normalized is kept without an image and listed in ``failed.csv``. What is missing is
+    dealt over the processes that are there; the first one writes the manifest when all are done.
 
     Args:
         table: The face table.
-        normalizer: The normalizer.
+        normalizer: The normalizer; moved to the device of the process if it is a module.
         folder: Folder of caches; this one gets a folder of its own in it.
         alignment: Of the faces.
         batch_size: Faces normalized at once.
         splits: Whose faces; None = train, val and test.
         shard_size: Faces in a file.
+        thorough: Look at every byte of the shards that are there, and try faces again that failed before.
+        processes: Those that build it together, all with the same arguments; None: this one alone.
+        workers: Threads that read, encode and write; None: the cores of this process.
         progress: Show a progress bar (on stderr).
-        rank, world_size: This process among those that build the same cache.
 
     Returns:
-        The finished cache, or None where other processes have not finished their shards.
+        The finished cache.
 
     Raises:
         AlignmentError: Normalizer and faces are aligned differently.
         OutputError: The folder cannot be written to.
+        CacheError: What another process wrote does not show up in the folder.
     """
     if normalizer.alignment != alignment:
         raise AlignmentError(
@@ -101,96 +155,70 @@ def build_cache(
         )
     rows = rows_to_cache(table, splits)
     identity = CacheIdentity(normalizer=normalizer.fingerprint, table=table_fingerprint(rows), alignment=alignment)
-    face_ids = rows.frame["face_id"].tolist()
     build = CacheBuild(
         identity.folder(folder),
         identity=identity,
         subjects=normalizer.subjects,
-        face_ids=face_ids,
+        face_ids=rows.frame["face_id"].tolist(),
         shard_size=shard_size,
     )
-    if not build.complete:
-        _write_missing(build, rows, normalizer, batch_size, rank, world_size, progress)
-        if build.missing():
-            return None
-        manifest = build.finish()
-        if manifest.failed:
-            _log.warning("%d faces have no normalized face; see %s", manifest.failed, build.folder / "failed.csv")
+    together = processes or Alone()
+    read = FaceReader(rows, alignment).original
+    missing: list[Shard] | None = None
+    if together.global_rank == 0 and (thorough or not build.complete):
+        missing = build.missing(thorough=thorough)
+        if thorough:
+            missing = sorted({*missing, *_to_retry(build, read, missing)}, key=build.plan.index)
+    missing = together.broadcast(missing)  # one list for all: another process would find less missing a moment later
+    if missing is not None:
+        if isinstance(normalizer, nn.Module):
+            normalizer.to(together.device)
+        mine = missing[together.global_rank :: together.world_size]
+        work = Normalizing(build, read, normalizer, batch_size, together.device, workers or cores())
+        with _bar(sum(shard.rows for shard in mine), shown=progress and together.global_rank == 0) as advance:
+            work.write(mine, advance)
+        together.barrier()
+        if together.global_rank == 0:
+            _finish(build)
+        together.barrier()
     return NormalizedCache.open(build.folder, identity)
 
 
-def _write_missing(
-    build: CacheBuild,
-    rows: FaceTable,
-    normalizer: FaceNormalizer,
-    batch_size: int,
-    rank: int,
-    world_size: int,
-    progress: bool,
-) -> None:
-    reader = FaceReader(rows, normalizer.alignment)
-    shards = build.shards(rank, world_size)
+def _to_retry(build: CacheBuild, read: Read, missing: Collection[Shard]) -> list[Shard]:
+    """Shards with a face that failed and would not fail in the same way again, for instance since its file is back."""
+    place = {name: row for row, name in enumerate(build.face_ids)}
+
+    def changed(name: str, error: str) -> bool:
+        found = read_or_reason(read, place[name])
+        return found != error if isinstance(found, str) else error != NOT_FINITE
+
+    present = [shard for shard in build.plan if shard not in missing]
+    return [shard for shard in present if any(changed(*failure) for failure in build.failures(shard))]
+
+
+def _finish(build: CacheBuild) -> None:
+    end = time.monotonic() + VISIBLE_WITHIN_S
+    while build.missing() and time.monotonic() < end:
+        time.sleep(1.0)
+    manifest = build.finish()
+    if manifest.failed:
+        _log.warning("%d faces have no normalized face; see %s", manifest.failed, build.folder / "failed.csv")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    if not (shown and total):
+        yield lambda count: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True)) if progress and shards else None
-    with bar or nullcontext():
-        task = bar.add_task("normalizing faces", total=sum(shard.rows for shard in shards)) if bar else None
-
-        def advance(count: int) -> None:
-            if bar is not None and task is not None:
-                bar.advance(task, count)
-
-        for shard in shards:
-            numbers = np.arange(shard.first_row, shard.last_row + 1, dtype=np.int64)
-            build.write(shard, _normalize(rows, reader, normalizer, numbers, batch_size, advance))
-
-
-def _normalize(
-    rows: FaceTable,
-    reader: FaceReader,
-    normalizer: FaceNormalizer,
-    numbers: NDArray[np.int64],
-    batch_size: int,
-    advance: Callable[[int], None],
-) -> list[CachedFace]:
-    face_ids = rows.frame["face_id"].tolist()
-    faces: list[CachedFace] = []
-    for start in range(0, len(numbers), batch_size):
-        batch = [int(row) for row in numbers[start : start + batch_size]]
-        images = {row: _read(reader, row) for row in batch}
-        good = {row: pixels for row, pixels in images.items() if not isinstance(pixels, str)}
-        done = _normalized(normalizer, good, face_ids)
-        bad = {row: error for row, error in images.items() if isinstance(error, str)}
-        failed = {row: CachedFace(face_id=face_ids[row], image=None, error=error) for row, error in bad.items()}
-        faces += [(done | failed)[row] for row in batch]
-        advance(len(batch))
-    return faces
-
-
-def _read(reader: FaceReader, row: int) -> Pixels | str:
-    try:
-        return reader.original(row)
-    except (ImageError, AlignmentError) as error:
-        return str(error)
-
-
-def _normalized(normalizer: FaceNormalizer, images: dict[int, Pixels], face_ids: list[str]) -> dict[int, CachedFace]:
-    if not images:
-        return {}
-    with torch.inference_mode():
-        output = normalizer.normalize(to_tensor(np.stack(list(images.values()))))
-    pixels = to_pixels(output.image)
-    finite = torch.isfinite(output.image).flatten(1).all(1).tolist()
-    identity, expression = output.identity_to_target.tolist(), output.expression_distance.tolist()
-    return {
-        row: CachedFace(
-            face_id=face_ids[row],
-            image=pixels[k] if finite[k] else None,
-            identity_to_target=identity[k] if finite[k] else math.nan,
-            expression_distance=expression[k] if finite[k] else math.nan,
-            error="" if finite[k] else "the normalizer returned values that are not finite",
-        )
-        for k, row in enumerate(images)
-    }
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("normalizing faces", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def find_cache(

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from norface.cache import NormalizedCache, NormalizerSource
-from norface.data.caching import build_cache, find_cache
+from norface.data.caching import Alone, build_cache, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
 from norface.data.folds import Fold
 from norface.data.images import FaceReader, Read
@@ -184,6 +184,7 @@ class FaceDataModule(L.LightningDataModule):
                 alignment=self.alignment,
                 batch_size=self.batch_size,
                 splits=self.classifier_splits,
+                processes=Alone(self.trainer.strategy.root_device) if self.trainer is not None else None,
             )
 
     def setup(self, stage: str | None = None) -> None:

@@ -13,10 +13,10 @@ from torch import Tensor
 from norface.imaging.pixels import Pixels
 
 
-def to_tensor(pixels: Pixels) -> Tensor:
-    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1]."""
+def to_tensor(pixels: Pixels, device: torch.device | None = None) -> Tensor:
+    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1], on `device` (None: CPU)."""
     tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3)))
-    return tensor.to(torch.float32).div_(127.5).sub_(1.0)
+    return tensor.to(device).to(torch.float32).div_(127.5).sub_(1.0)  # bytes travel faster than floats
 
 
 def to_pixels(image: Tensor) -> Pixels:

@@ -84,9 +84,13 @@ def _not_an_image(where: str, found: str) -> ImageError:
     )
 
 
-def encode_png(pixels: Pixels, *, compression: int = 3) -> bytes:
-    """Losslessly encode uint8 RGB ``(H, W, 3)``; `compression` 0 (fast) to 9 (small)."""
-    _, data = cv2.imencode(".png", _swapped(pixels), [cv2.IMWRITE_PNG_COMPRESSION, compression])
+def encode_png(pixels: Pixels) -> bytes:
+    """Losslessly encode uint8 RGB ``(H, W, 3)``.
+
+    With OpenCV's own choice (level 1, runs, `Sub` filter), which it gives up as soon as a level is named: for faces
+    twice as fast as level 3, and 4 % larger.
+    """
+    _, data = cv2.imencode(".png", _swapped(pixels))
     return bytes(data)
 
 

@@ -1,0 +1,76 @@
+"""Processes on devices and nodes, started and joined by Lightning.
+
+Fabric and not the Trainer: what is wanted of Lightning are its strategies, which start processes or find those that
+torchrun or SLURM has started, and connect them. There is nothing to train, and the same loop serves one process alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from lightning.fabric import Fabric
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.strategies.ddp import DDPStrategy
+
+from norface.errors import ConfigError
+
+PATIENCE = timedelta(days=1)
+"""How long processes that are done wait for the others; Lightning's half hour is too short for shares of hours."""
+
+
+@contextmanager
+def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Fabric]:
+    """Start or join the processes; this one's view of them. When this one fails, those that it started end too.
+
+    Args:
+        accelerator: Kind of device, as Lightning names it; ``auto``: the best there is.
+        devices: Processes on each node, -1 = one for each device.
+        num_nodes: Nodes.
+
+    Raises:
+        ConfigError: There are no such devices, or torchrun or SLURM has started another number of processes.
+    """
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # device inventory
+    where = f"--trainer.accelerator {accelerator} --trainer.devices {devices} --trainer.num_nodes {num_nodes}"
+    # gloo also where they compute on GPUs: they exchange one list and wait for each other, and no tensors.
+    several: Any = DDPStrategy(process_group_backend="gloo", timeout=PATIENCE)
+    alone = devices == 1 and num_nodes == 1
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            strategy="auto" if alone else several,
+        )
+    except Exception as error:  # Lightning raises several types for devices that are not there
+        raise ConfigError(
+            expected="devices that this machine has",
+            found=str(error).splitlines()[0],
+            where=where,
+            action="Correct these options, or leave them out.",
+        ) from error
+    _check_started(fabric, where)
+    launcher: Any = fabric.strategy.launcher
+    try:
+        fabric.launch()
+        yield fabric
+    except BaseException:
+        for process in getattr(launcher, "procs", ()):
+            process.terminate()
+        raise
+
+
+def _check_started(fabric: Fabric, where: str) -> None:
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect() and (started := environment().world_size()) != fabric.world_size:
+            raise ConfigError(
+                expected=f"devices x num_nodes = {started}, the processes that were started",
+                found=str(fabric.world_size),
+                where=where,
+                action="Give --trainer.devices the processes of a node and --trainer.num_nodes the nodes.",
+            )
