@@ -72,6 +72,7 @@ def build(
     expression: Path | None = None,
     splits: list[str] | None = None,
     batch_size: int = 64,
+    shard_size: int = 512,
     workers: int | None = None,
     trainer: Devices = Devices(),
 ) -> None:
@@ -87,6 +88,7 @@ def build(
         expression: Checkpoint of an expression teacher, which measures how much each expression has changed.
         splits: Whose faces; without it, train, val and test.
         batch_size: Faces normalized at once.
+        shard_size: Faces in a file, and so the work that a process loses if it is killed; a finished cache keeps its own.
         workers: Threads of each process that read, encode and write; without it, its share of the cores.
         trainer: Processes and devices; see docs/scale.md for several machines.
     """
@@ -109,6 +111,7 @@ def build(
             alignment=trained.alignment,
             batch_size=batch_size,
             splits=splits,
+            shard_size=shard_size,
             thorough=True,
             processes=together,
             workers=workers,

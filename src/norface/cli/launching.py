@@ -23,6 +23,12 @@ PATIENCE = timedelta(days=1)
 """How long processes that are done wait for the others; Lightning's half hour is too short for shares of hours."""
 
 
+def quiet() -> None:
+    """Lightning's device inventory, tips and seeds are not shown; its warnings are."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 @contextmanager
 def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Fabric]:
     """Start or join the processes; this one's view of them. When this one fails, those that it started end too.
@@ -35,7 +41,7 @@ def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Fab
     Raises:
         ConfigError: There are no such devices, or torchrun or SLURM has started another number of processes.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # device inventory
+    quiet()
     where = f"--trainer.accelerator {accelerator} --trainer.devices {devices} --trainer.num_nodes {num_nodes}"
     # gloo also where they compute on GPUs: they exchange one list and wait for each other, and no tensors.
     several: Any = DDPStrategy(process_group_backend="gloo", timeout=PATIENCE)

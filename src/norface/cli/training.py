@@ -6,7 +6,6 @@ folder, resuming, testing after fitting, results, and errors a user can read.
 
 from __future__ import annotations
 
-import logging
 import signal
 import warnings
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
 from norface.cli.history import join, set_aside
+from norface.cli.launching import quiet
 from norface.cli.parsing import usage_error
 from norface.cli.versions import run_versions
 from norface.errors import CheckpointError, ConfigError
@@ -231,8 +231,7 @@ def main(args: list[str]) -> int:
     Returns:
         Exit code.
     """
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # device inventory, tips, seeds
+    quiet()
     handler = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
