@@ -92,8 +92,7 @@ class FaceTable:
         Raises:
             TableError: A column, label, identifier or path breaks the contract, or image files are missing.
             ImageError: An archive of images is damaged.
-            ConfigError: The images lie in an object store that ``NORFACE_REMOTE`` does not list, or what reads it is not
-                installed.
+            ConfigError: The images lie in an object store that NORFACE_REMOTE does not list, or what reads it is missing.
         """
         rows, meta_file = _locate(path)
         described = _read_json(meta_file) if meta_file.is_file() else {}
