@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from norface.errors import CheckpointError
+from norface.errors import CheckpointError, NorfaceError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,26 @@ def open_checkpoint(path: Path) -> dict[str, Any]:
             action="Use a checkpoint that norface wrote.",
         )
     return checkpoint
+
+
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """Within, whatever goes wrong lies in the file: its description and its weights do not fit together.
+
+    Raises:
+        CheckpointError: In place of what a library says about that.
+    """
+    try:
+        yield
+    except NorfaceError:
+        raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            expected="a checkpoint whose description and weights fit together",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            where=str(path),
+            action="The file was changed or is of another version of norface: train again, or copy it again.",
+        ) from error
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

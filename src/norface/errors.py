@@ -34,6 +34,10 @@ class ImageError(NorfaceError):
     """An image is missing, truncated, too large or not an image."""
 
 
+class LinkError(ImageError):
+    """A symbolic link leads out of the folder that it lies in, to where links are not allowed to lead."""
+
+
 class TableError(NorfaceError):
     """A face table is missing a column, has a value outside its vocabulary, two faces with one id, ..."""
 

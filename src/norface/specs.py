@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Mapping
 from functools import wraps
 from typing import Any
 
-from norface.errors import CheckpointError
+from norface.errors import CheckpointError, NorfaceError
 
 Spec = dict[str, Any]
+
+_CLASS_PATH = re.compile(r"(norface(?:\.[A-Za-z]\w*)+)\.([A-Za-z]\w*)", re.ASCII)  # no private and no special names
 
 
 class Described:
@@ -75,7 +78,7 @@ def build(spec: Any, *, where: str) -> Any:
         where: File it was read from, for the error message.
 
     Raises:
-        CheckpointError: The description is malformed or names a class outside norface.
+        CheckpointError: The description is malformed, names a class outside norface or arguments that it does not take.
     """
     if not (isinstance(spec, Mapping) and isinstance(spec.get("class_path"), str)):
         raise CheckpointError(
@@ -84,17 +87,36 @@ def build(spec: Any, *, where: str) -> Any:
             where=where,
             action="Train the network again, or use a checkpoint that norface wrote.",
         )
-    module, _, name = str(spec["class_path"]).rpartition(".")
-    cls = getattr(importlib.import_module(module), name, None) if module.startswith("norface.") else None
-    if not (isinstance(cls, type) and issubclass(cls, Described)):
+    cls = _described_class(spec["class_path"])
+    if cls is None:
         raise CheckpointError(
             expected="a network class of norface",
-            found=str(spec["class_path"]),
+            found=str(spec["class_path"])[:200],
             where=where,
             action="Use a checkpoint of this version of norface.",
         )
-    arguments = {key: _built(value, where) for key, value in spec.get("init_args", {}).items()}
-    return cls(**arguments)
+    try:
+        return cls(**{key: _built(value, where) for key, value in spec.get("init_args", {}).items()})
+    except NorfaceError:
+        raise
+    except Exception as error:  # what a constructor makes of arbitrary arguments
+        raise CheckpointError(
+            expected=f"arguments that {cls.__name__} takes",
+            found=f"{type(error).__name__}: {str(error)[:200]}",
+            where=where,
+            action="Use a checkpoint of this version of norface.",
+        ) from error
+
+
+def _described_class(path: str) -> type[Described] | None:
+    match = _CLASS_PATH.fullmatch(path)
+    if match is None:
+        return None
+    try:
+        found = getattr(importlib.import_module(match[1]), match[2], None)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, Described) else None
 
 
 def _built(value: Any, where: str) -> Any:

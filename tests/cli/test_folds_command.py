@@ -123,6 +123,7 @@ def test_tables_are_mixed_and_crossed(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_folds_come_from_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.allowed_code import only_code_of
     from norface.cli.training import make_cli
     from norface.data import EveryNth, FaceDataModule, PublishedFold, SeededFold
 
@@ -141,10 +142,12 @@ data:
     sampling: balanced
 """
     (tmp_path / "run.yaml").write_text(text)
-    data = make_cli(["--config", "run.yaml"], run=False).datamodule
+    with only_code_of(["tiny_parts"]):
+        data = make_cli(["--config", "run.yaml"], run=False).datamodule
     assert isinstance(data, FaceDataModule) and isinstance(data.folds, PublishedFold)
     assert data.folds.fold == "part3" and data.folds.normalizer_share == 0.5 and data.folds.val == 2
     assert data.stride == EveryNth(5, "all") and data.sampling == "balanced"
     short = ["--data.folds", "SeededFold", "--data.folds.fold", "2", "--data.folds.folds", "3"]
-    data = make_cli(["--config", "run.yaml", *short], run=False).datamodule
+    with only_code_of(["tiny_parts"]):
+        data = make_cli(["--config", "run.yaml", *short], run=False).datamodule
     assert isinstance(data, FaceDataModule) and isinstance(data.folds, SeededFold) and data.folds.folds == 3

@@ -21,6 +21,8 @@ def _tiny_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def run(command: str, *options: str, model: str = "TinyTask", epochs: int = 2) -> int:
     fixed = [
+        "--allow_code",
+        "tiny_parts",
         "--config",
         str(TRAINER),
         "--run",

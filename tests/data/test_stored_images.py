@@ -53,9 +53,10 @@ def packed(frame: pd.DataFrame, table_path: Path) -> Path:
 
 
 @pytest.fixture
-def remote(table_path: Path, packed: Path) -> Iterator[Path]:
+def remote(table_path: Path, packed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The packed table with its archives in an object store, and another one beside it with plain files there."""
     store = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setenv("NORFACE_REMOTE", "s3://elsewhere, memory://faces/")
     for file in (*table_path.parent.glob("*/*.png"), *packed.parent.glob("*.[zt]*")):
         store.pipe_file(f"/faces/{file.relative_to(table_path.parent)}", file.read_bytes())
     described = json.loads(table_path.with_suffix(".json").read_text())
@@ -144,6 +145,26 @@ def test_one_damaged_member_is_left_out(packed: Path) -> None:
     data_module.setup("test")
     assert "s6_1" not in [name for batch in data_module.test_dataloader() for name in batch["face_id"]]
     assert "truths.tar!normalized/s6_1.png" in data_module.bad_faces["s6_1"]
+
+
+@pytest.mark.parametrize("allowed", [None, "", "s3://faces", "memory://face", "memory://faces/pack", "memory", "/"])
+def test_a_table_cannot_reach_for_a_store_by_itself(
+    allowed: str | None, remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NORFACE_REMOTE")
+    if allowed is not None:
+        monkeypatch.setenv("NORFACE_REMOTE", allowed)
+    monkeypatch.setitem(sys.modules, "fsspec", None)  # would be asked first
+    with pytest.raises(ConfigError, match=r"Nothing was opened.*export NORFACE_REMOTE=memory://faces/packed"):
+        FaceTable.load(remote)
+
+
+def test_the_way_out_of_an_allowed_store_is_closed(remote: Path) -> None:
+    described = json.loads(remote.with_suffix(".json").read_text())
+    for url in ("memory://faces/../other", "simplecache::memory://faces", "file:///faces"):
+        remote.with_suffix(".json").write_text(json.dumps(described | {"root": url}))
+        with pytest.raises(ConfigError, match="Nothing was opened"):
+            FaceTable.load(remote)
 
 
 def test_store_without_the_extra(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:

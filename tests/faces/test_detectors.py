@@ -68,6 +68,26 @@ def test_records_are_complete() -> None:
     assert {file.detector for file in NETWORK_FILES} == {"retinaface", "scrfd", "yunet"}
 
 
+def test_a_known_name_with_other_contents_is_not_opened(tmp_path: Path) -> None:
+    for known in NETWORK_FILES:
+        (tmp_path / known.name).write_bytes(b"other contents")
+        for weights in (tmp_path / known.name, tmp_path):
+            accepted = [known.name]
+            if known.sha256 is None:
+                assert find_network(known.detector, weights, accepted=accepted) == tmp_path / known.name
+                continue
+            with pytest.raises(DetectionError, match=known.sha256) as caught:
+                find_network(known.detector, weights, accepted=accepted)
+            assert hashlib.sha256(b"other contents").hexdigest() in str(caught.value)
+
+
+def test_a_known_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("norface.faces.weights.expected_sha256", lambda name: hashlib.sha256(b"right").hexdigest())
+    (tmp_path / "det_10g.onnx").write_bytes(b"right")
+    assert find_network("scrfd", tmp_path) == tmp_path / "det_10g.onnx"
+
+
+@pytest.mark.usefixtures("any_content")
 def test_where_networks_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NORFACE_WEIGHTS", raising=False)
     assert weights_folder() == Path(DEFAULT_FOLDER)

@@ -15,6 +15,8 @@ from norface.faces.retinaface import _MODELS, RetinaFace
 from norface.faces.weights import files_of
 from norface.imaging.pixels import Pixels
 
+pytestmark = pytest.mark.usefixtures("any_content")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     retinaface = pytest.importorskip("facexlib.detection.retinaface")

@@ -13,6 +13,8 @@ from norface.errors import DetectionError
 from norface.faces.scrfd import Scrfd
 from norface.imaging.pixels import Pixels
 
+pytestmark = pytest.mark.usefixtures("any_content")
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("insightface")
 

@@ -176,14 +176,6 @@ def test_folders_are_listed_once(folder: str, monkeypatch: pytest.MonkeyPatch) -
     assert listed == ["plain/", ""]
 
 
-def test_links_in_the_root_are_followed(folder: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    write_png(elsewhere / "a.png", picture(9))
-    (Path(folder) / "linked").symlink_to(elsewhere)
-    assert ImageRoot(folder).read("linked/a.png")[0, 0].tolist() == [9, 9, 9]
-    assert ImageRoot(folder).exist(["linked/a.png"]).all()
-
-
 def test_roots_travel_light_and_work_in_other_processes(folder: str) -> None:
     root = ImageRoot(folder)
     root.read("a.zip!F001/3.png")

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from norface.checkpoints import open_checkpoint
+from norface.checkpoints import fitting, open_checkpoint
 from norface.classifier.checkpoint import Header, classifier_header, labels_of, load_network
 from norface.classifier.network import ExpressionClassifier
 from norface.errors import CheckpointError
@@ -77,15 +77,22 @@ def load_classifier(path: str | Path, *, task: str | None = None) -> TrainedClas
     """
     checkpoint = open_checkpoint(Path(path))
     content = classifier_header(checkpoint, where=str(path), task=task)
-    network = build_classifier(content, where=str(path))
-    load_network(network, checkpoint["state_dict"], where=str(path))
-    return TrainedClassifier(
-        network=network.eval(),
-        task=content["task"],
-        labels=labels_of(content),
-        alignment=dict(content["alignment"]),
-        subjects=tuple(content["subjects"]),
-    )
+    with fitting(Path(path)):
+        network = build_classifier(content, where=str(path))
+        load_network(network, checkpoint["state_dict"], where=str(path))
+        return TrainedClassifier(
+            network=network.eval(),
+            task=_known_task(content["task"]),
+            labels=labels_of(content),
+            alignment=dict(content["alignment"]),
+            subjects=tuple(str(name) for name in content["subjects"]),
+        )
+
+
+def _known_task(task: object) -> str:
+    if task not in ACTIVATIONS:
+        raise ValueError(f"the unknown task {task!r}")
+    return str(task)
 
 
 def build_classifier(content: Header, *, where: str) -> ExpressionClassifier:

@@ -12,6 +12,7 @@ import sys
 import time
 
 from norface import __version__
+from norface.cli.allowed_code import only_code_of, take_packages
 from norface.cli.commands import COMMANDS, TRAINING, Command, all_commands
 from norface.cli.timing import take_timing
 from norface.cli.usage import UsageError, did_you_mean, explain
@@ -31,6 +32,8 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    # Before any library is imported: albumentations asks its server for the newest version, slowly where it is offline.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     args = list(sys.argv[1:] if args is None else args)
     name = ""
     try:
@@ -127,6 +130,7 @@ def help_text() -> str:
         "Options of every command:",
         "  --help                its options",
         "  --timing FILE:STAGE   add its wall time to a results file",
+        "  --allow_code PACKAGE  let configurations use classes of a package that is not norface's; may be repeated",
         "",
         "norface --version prints the version. Start with `make demo`, or `norface faces draw --out data/faces`.",
     ]
@@ -135,16 +139,16 @@ def help_text() -> str:
 
 def _run_timed(name: str, command: Command, args: list[str]) -> int:
     args, timing = take_timing(args)
+    args, packages = take_packages(args)
     start = time.perf_counter()
-    code = _run(name, command, args)
+    with only_code_of(packages):
+        code = _run(name, command, args)
     if timing is not None and code == 0:
         timing.record(time.perf_counter() - start)
     return code
 
 
 def _run(name: str, command: Command, args: list[str]) -> int:
-    # Before any library is imported: albumentations asks its server for the newest version, slowly where it is offline.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     given = {arg.partition("=")[0] for arg in args}
     variant = next((function for option, function in command.variants.items() if option in given), None)
     module, _, attribute = (variant or command.function).partition(":")

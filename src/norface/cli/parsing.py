@@ -7,12 +7,14 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
+from norface.cli.allowed_code import denied
 from norface.cli.usage import UsageError, did_you_mean
 
 _LONG_OPTION = re.compile(r"(?<![\w-])--[A-Za-z][\w.-]*")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _MISSING = re.compile(r"the following arguments are required: (.*)", re.DOTALL)
 _NOT_ACCEPTED = re.compile(r"Option '([^']+)' is not accepted")
+_DENIED = re.compile(r"Importing '([^']+)' is not allowed")
 _BAD_VALUE = re.compile(r'Parser key "([^"]+)":\s*(.*)', re.DOTALL)
 _KEPT_LINES = 6
 
@@ -42,6 +44,9 @@ def usage_error(message: str, *, prog: str, help_text: str) -> UsageError:
     prog = prog.replace(" [options]", "")
     see = f"`{prog} --help` lists the options."
     options = sorted(set(_LONG_OPTION.findall(help_text)))
+    if match := _DENIED.search(message):
+        key = _BAD_VALUE.search(message)
+        return denied(match[1], _dashes(key[1]) if key else prog)
     if match := _UNKNOWN.search(message):
         found = match[1].split()[0].partition("=")[0]
         hint = did_you_mean(found, options)

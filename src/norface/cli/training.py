@@ -10,6 +10,7 @@ import signal
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
@@ -21,6 +22,7 @@ import norface.classifier
 import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
+from norface.cli.allowed_code import check_classes, only_code_of
 from norface.cli.history import join, set_aside
 from norface.cli.launching import quiet
 from norface.cli.parsing import usage_error
@@ -31,7 +33,7 @@ from norface.results import INPUTS, SECTIONS, update_results
 
 LAST = "checkpoints/last.ckpt"
 FIGURE_OF_MERIT = {"fer": "accuracy", "au": "f1", "au-intensity": "icc"}
-KEYWORDS = ("last", "best", "hpc", "registry")
+KEYWORDS = ("last", "best", "hpc")  # not "registry", which would be downloaded
 
 QUIET: tuple[str, ...] = (
     ".*does not have many workers.*",  # small images: worker processes cost more than they save
@@ -69,7 +71,21 @@ class TrainingParser(LightningArgumentParser):
 
 
 class NorfaceCLI(LightningCLI):
-    """LightningCLI with a run folder, resuming and results."""
+    """LightningCLI with a run folder, resuming and results; it never loads code from a checkpoint."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's, without the option to load whatever a checkpoint holds."""
+        return {name: skipped | {"weights_only"} for name, skipped in LightningCLI.subcommands().items()}
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        return {**super()._prepare_subcommand_kwargs(subcommand), "weights_only": True}
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except UnpicklingError as error:  # a checkpoint that Lightning has found itself, in the run folder
+            raise _not_loaded(error, where=str(self._options()["run"])) from error
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options besides those of trainer, model and data."""
@@ -93,7 +109,12 @@ class NorfaceCLI(LightningCLI):
         self._asked = options["model"].clone()
 
     def before_instantiate_classes(self) -> None:
-        """Print each option that the checkpoint's stored hyper-parameters replaced: Lightning does so silently."""
+        """Print each option that the checkpoint's stored hyper-parameters replaced: Lightning does so silently.
+
+        Raises:
+            ConfigError: Something else than a class would be called to build an object.
+        """
+        check_classes(self.config)
         for key, found in self._options()["model"].items():
             asked = self._asked.get(key)
             if asked != found:
@@ -117,7 +138,7 @@ class NorfaceCLI(LightningCLI):
         """Join the curves; test, where asked for."""
         join(Path(self._options()["run"]))
         if self._options()["test_after_fit"]:
-            self.trainer.test(self.model, datamodule=self.datamodule)
+            self.trainer.test(self.model, datamodule=self.datamodule, weights_only=True)
             self.after_test()
 
     def after_test(self) -> None:
@@ -189,18 +210,27 @@ def check_checkpoint(path: str | None) -> None:
     """
     if not path or path in KEYWORDS:
         return
-    action = "Correct the path, or leave --ckpt_path out to start anew."
     if not Path(path).is_file():
-        raise CheckpointError(expected="a checkpoint", found="no such file", where=path, action=action)
+        raise CheckpointError(
+            expected="a checkpoint",
+            found="no such file",
+            where=path,
+            action="Correct the path, or leave --ckpt_path out to start anew.",
+        )
     try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file
-        raise CheckpointError(
-            expected="a readable checkpoint",
-            found=f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:160]}",
-            where=path,
-            action=f"The file is damaged or holds code: delete it. {action}",
-        ) from error
+        raise _not_loaded(error, where=path) from error
+
+
+def _not_loaded(error: Exception, where: str) -> CheckpointError:
+    return CheckpointError(
+        expected="a readable checkpoint",
+        found=f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:160]}",
+        where=where,
+        action="The file is damaged or holds code, which was not run: delete it. Correct the path, or leave "
+        "--ckpt_path out to start anew.",
+    )
 
 
 def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
@@ -210,19 +240,20 @@ def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
         args: Subcommand and options; without `run`, options only.
         run: Also run the subcommand.
     """
-    return NorfaceCLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        seed_everything_default=0,
-        parser_class=TrainingParser,
-        parser_kwargs={"prog": "norface", "allow_abbrev": False},
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,
-        args=args,
-        run=run,
-    )
+    with only_code_of(()):  # from Python too; packages that the command line allows stay allowed
+        return NorfaceCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            parser_class=TrainingParser,
+            parser_kwargs={"prog": "norface", "allow_abbrev": False},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=args,
+            run=run,
+        )
 
 
 def main(args: list[str]) -> int:

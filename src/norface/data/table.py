@@ -28,6 +28,7 @@ from norface.errors import AlignmentError, TableError
 from norface.imaging.alignment import Alignment, Points
 from norface.imaging.files import write_atomically
 from norface.imaging.sources import ImageRoot
+from norface.imaging.storage import check_allowed
 from norface.labels import EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
 
 ROWS_FILE = "faces.parquet"
@@ -91,12 +92,14 @@ class FaceTable:
         Raises:
             TableError: A column, label, identifier or path breaks the contract, or image files are missing.
             ImageError: An archive of images is damaged.
-            ConfigError: The images lie in an object store, and what reads it is not installed.
+            ConfigError: The images lie in an object store that NORFACE_REMOTE does not list, or what reads it is missing.
         """
         rows, meta_file = _locate(path)
         described = _read_json(meta_file) if meta_file.is_file() else {}
         base = str(described.get("root", "."))
         url = base if "://" in base else None
+        if url is not None:
+            check_allowed(url, where=str(meta_file))
         root = rows.parent if url else rows.parent / base
         frame = read_rows(rows)
         where = str(rows)

@@ -24,7 +24,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import pyarrow.compute as pc
 
-from norface.errors import TableError
+from norface.errors import ImageError, LinkError, TableError
 from norface.imaging.sources import OUTSIDE, ImageRoot, string_column
 from norface.labels import AU_NAMES, EMOTIONS, LANDMARK_COLUMNS, MAX_INTENSITY, POSE_COLUMNS, au_column, aus_in_columns
 
@@ -200,16 +200,28 @@ def check_files(frame: pd.DataFrame, images: ImageRoot, where: str) -> None:
 
     Raises:
         TableError: Files are missing; tells how many and the first few.
-        ImageError: An archive is damaged.
+        ImageError: An archive is damaged, or a link leads out of the root.
     """
     usable = frame["success"] != 0
     named = [frame.loc[usable & frame[c].notna(), c] for c in ("image", "normalized") if c in frame.columns]
     missing = [column[~images.exist(column)] for column in named]
     count = sum(len(column) for column in missing)
     if count:
+        first = pd.concat(missing).iloc[:3]
+        _check_links(images, first)
         raise TableError(
             expected=f"{sum(len(column) for column in named)} image files below {images.root}",
-            found=f"{count} missing, the first: {', '.join(pd.concat(missing).iloc[:3])}",
+            found=f"{count} missing, the first: {', '.join(first)}",
             where=where,
             action="Copy them there, correct the paths, or set `success` to 0 in their rows.",
         )
+
+
+def _check_links(images: ImageRoot, references: pd.Series) -> None:
+    for reference in references:
+        try:
+            images.look(reference)
+        except LinkError:  # says how to allow it
+            raise
+        except ImageError:
+            continue

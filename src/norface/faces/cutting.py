@@ -19,6 +19,7 @@ from norface.faces.parts import Outcome
 from norface.faces.plan import Item
 from norface.imaging.alignment import Alignment, Points, transform, warp
 from norface.imaging.files import encode_jpeg, encode_png, write_atomically
+from norface.imaging.links import inside
 from norface.imaging.pixels import Pixels
 from norface.imaging.sources import ImageRoot
 from norface.imaging.video import read_frames
@@ -113,7 +114,7 @@ class Cutter:
     def _frames(self, video: str, items: Sequence[Item]) -> Iterator[tuple[Item, Pixels | ImageError | None]]:
         done = 0
         try:
-            for number, frame in read_frames(self.recipe.root / video, {item.frame or 0 for item in items}):
+            for number, frame in read_frames(inside(self.recipe.root, video), {item.frame or 0 for item in items}):
                 while done < len(items) and items[done].frame == number:
                     item = items[done]
                     yield item, None if item.given.get("success") == 0 else frame

@@ -115,15 +115,34 @@ def find_network(detector: str, weights: Path | None, *, accepted: Sequence[str]
 
     Raises:
         DetectionError: There is none; the message says which, where it goes, where it is from and under which licence.
+            Or it has the name of a known file, and is another one.
     """
     place = weights if weights is not None else weights_folder()
     if place.is_file():
-        return place
+        return _checked(place)
     names = accepted if accepted is not None else [file.name for file in files_of(detector)]
     for name in names:
         if (place / name).is_file():
-            return place / name
+            return _checked(place / name)
     raise missing(detector, place, found="no such file" if place.is_dir() else "no such file or folder")
+
+
+def expected_sha256(name: str) -> str | None:
+    """The digest of a known file, in hex; None where it is not known."""
+    return next((file.sha256 for file in NETWORK_FILES if file.name == name), None)
+
+
+def _checked(path: Path) -> Path:
+    expected = expected_sha256(path.name)
+    if expected is not None and (found := file_sha256(path)) != expected:
+        raise DetectionError(
+            expected=f"the file with sha256 {expected}",
+            found=f"one with {found}",
+            where=str(path),
+            action="It is damaged or another file under this name, and was not opened. Copy the file again from its "
+            "source; give a network of your own another name.",
+        )
+    return path
 
 
 def missing(detector: str, place: Path, *, found: str) -> DetectionError:

@@ -12,10 +12,8 @@ import numpy as np
 from filelock import FileLock
 
 from norface.errors import ImageError, OutputError
+from norface.imaging.dimensions import MAX_PIXELS, claimed_size
 from norface.imaging.pixels import Pixels
-
-MAX_PIXELS = 64_000_000
-"""Larger images are refused before they are decoded: a small file can claim enormous dimensions."""
 
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH  # three channels, rotated; OpenCV's own 16 to 8 bits loses a level
 
@@ -52,13 +50,19 @@ def decode_image(data: bytes, *, where: str) -> Pixels:
     """
     if _is_truncated(data):
         raise _not_an_image(where, "a truncated file")
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    size = claimed_size(data)
+    if size is None:  # OpenCV would try a dozen formats that nobody needs
+        raise _not_an_image(where, f"{len(data)} bytes of another kind" if data else "an empty file")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise _too_large(where, *size)
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED) if data else None
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     except cv2.error as error:
         raise _not_an_image(where, str(error.err)) from error
     if bgr is None:
         raise _not_an_image(where, f"{len(data)} bytes that do not decode")
+    if sorted(bgr.shape[:2]) != sorted(size):  # EXIF rotation may swap the sides
+        raise _not_an_image(where, f"{bgr.shape[1]} x {bgr.shape[0]} pixels under a header of {size[0]} x {size[1]}")
     if bgr.dtype == np.uint16:
         bgr = ((bgr.astype(np.uint32) + 128) // 257).astype(np.uint8)  # the nearest: 65535 is 255 * 257
     if bgr.dtype != np.uint8:
@@ -81,6 +85,15 @@ def _not_an_image(where: str, found: str) -> ImageError:
         found=found,
         where=where,
         action="Copy the file again from its source, or remove its row from the face table.",
+    )
+
+
+def _too_large(where: str, width: int, height: int) -> ImageError:
+    return ImageError(
+        expected=f"an image of at most {MAX_PIXELS:,} pixels",
+        found=f"one that claims {width} x {height}",
+        where=where,
+        action="Make it smaller, or remove its row from the face table.",
     )
 
 

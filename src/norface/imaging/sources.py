@@ -120,7 +120,7 @@ class ImageRoot:
         if place.frame is not None:
             return self._frame(place.path, place.frame)
         if isinstance(self._storage, LocalStorage) and not place.member:
-            return read_image(self._storage.root / place.path)
+            return read_image(self._storage.path(place.path))
         return decode_image(self._bytes(place), where=self.where(reference))
 
     def read_bytes(self, reference: str) -> bytes:
@@ -143,6 +143,15 @@ class ImageRoot:
         """
         return archive_index(self._storage, archive).names()
 
+    def look(self, reference: str) -> None:
+        """Say why a file cannot be read, without reading it.
+
+        Raises:
+            LinkError: A link leads out of the root.
+            ImageError: It is not there.
+        """
+        self._storage.version(split_reference(reference).path)
+
     def exist(self, references: Iterable[str]) -> NDArray[np.bool_]:
         """Which of many references name something: every folder is listed once, every archive scanned once.
 
@@ -155,7 +164,8 @@ class ImageRoot:
             ``(N,)``, False where the reference is None, leaves the root or names nothing.
 
         Raises:
-            ImageError: An archive is damaged, or a store does not answer.
+            ImageError: An archive is damaged or lies behind a link that leads out of the root, or a store does not
+                answer.
         """
         encoded = string_column(references).dictionary_encode()
         found = self._exist(encoded.dictionary)
@@ -205,7 +215,7 @@ class ImageRoot:
             )
         from norface.imaging.video import read_frame  # late: few tables name frames of videos
 
-        return read_frame(self._storage.root / path, frame)
+        return read_frame(self._storage.path(path), frame)
 
 
 def read_reference(root: Path | str, reference: str) -> Pixels:

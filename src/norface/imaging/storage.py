@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from norface.errors import ConfigError, ImageError
+from norface.imaging.links import inside
+
+REMOTE_VARIABLE = "NORFACE_REMOTE"
 
 
 class Storage(Hashable, Protocol):
@@ -49,13 +52,24 @@ class Storage(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class LocalStorage:
-    """A folder of this machine. Links in it are followed: whoever owns the folder made them.
+    """A folder of this machine. Links that lead out of it are refused, see `norface.imaging.links`.
 
     Args:
         root: The folder.
     """
 
     root: Path
+
+    def path(self, path: str) -> Path:
+        """A file's place on this machine.
+
+        Raises:
+            ImageError: A link leads out of the root.
+        """
+        try:
+            return inside(self.root, path)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise _unreadable(self.where(path), error) from error
 
     def where(self, path: str) -> str:
         """See `Storage`."""
@@ -64,19 +78,19 @@ class LocalStorage:
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
         """See `Storage`."""
         try:
-            with (self.root / path).open("rb") as file:
+            with self.path(path).open("rb") as file:
                 if start:
                     file.seek(start)
                 return file.read() if length is None else file.read(length)
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        except OSError as error:
             raise _unreadable(self.where(path), error) from error
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
         """See `Storage`."""
         try:
-            file = (self.root / path).open("rb")
-        except (OSError, ValueError) as error:
+            file = self.path(path).open("rb")
+        except OSError as error:
             raise _unreadable(self.where(path), error) from error
         with file:
             yield file
@@ -84,18 +98,33 @@ class LocalStorage:
     def version(self, path: str) -> str:
         """See `Storage`."""
         try:
-            state = (self.root / path).stat()
-        except (OSError, ValueError) as error:
+            state = self.path(path).stat()
+        except OSError as error:
             raise _unreadable(self.where(path), error) from error
         return f"{state.st_size}-{state.st_mtime_ns}"
 
     def names(self, folder: str) -> list[str]:
-        """See `Storage`; one listing, not one `stat` per file: that takes minutes on network storage."""
+        """See `Storage`; one listing, not one `stat` per file: that takes minutes on network storage.
+
+        Links that lead out of the root are left out.
+        """
         try:
-            with os.scandir(self.root / folder) as entries:
-                return [entry.name for entry in entries]
-        except (OSError, ValueError):
+            with os.scandir(self.path(f"{folder.rstrip('/')}/" if folder else "")) as entries:
+                found = [(entry.name, entry.is_symlink()) for entry in entries]
+        except (OSError, ImageError):
             return []
+        return [
+            name
+            for name, linked in found
+            if not linked or self._allowed(f"{folder.rstrip('/')}/{name}" if folder else name)
+        ]
+
+    def _allowed(self, path: str) -> bool:
+        try:
+            self.path(path)
+        except ImageError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -187,6 +216,27 @@ def _remote_version(storage: RemoteStorage, path: str) -> str:
         return f"{system.size(storage._path(base, path))}-{system.checksum(storage._path(base, path))}"
     except Exception as error:
         raise _unreadable(storage.where(path), error) from error
+
+
+def check_allowed(url: str, *, where: str) -> None:
+    """Make sure that a store which a file names is one that the user has allowed: opening it reaches for a network.
+
+    Args:
+        url: The store.
+        where: The file, for the message.
+
+    Raises:
+        ConfigError: ``NORFACE_REMOTE``, a list with commas, has neither the store nor one that it lies in.
+    """
+    allowed = [entry.strip().rstrip("/") for entry in os.environ.get(REMOTE_VARIABLE, "").split(",") if entry.strip()]
+    if ".." not in url and any(url == entry or url.startswith(f"{entry}/") for entry in allowed):
+        return
+    raise ConfigError(
+        expected=f"images on this machine, or in a store that {REMOTE_VARIABLE} lists",
+        found=url,
+        where=where,
+        action=f"Nothing was opened. If you trust it: export {REMOTE_VARIABLE}={url.rstrip('/')}",
+    )
 
 
 def storage_of(root: Path | str) -> Storage:

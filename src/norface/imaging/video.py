@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norface.errors import ImageError
-from norface.imaging.files import MAX_PIXELS
+from norface.imaging.dimensions import MAX_PIXELS
 from norface.imaging.opencv_log import errors_only
 from norface.imaging.pixels import Pixels
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from norface.cache.contract import FaceNormalizer, NormalizedBatch
-from norface.checkpoints import read_checkpoint
+from norface.checkpoints import fitting, read_checkpoint
 from norface.imaging.alignment import Alignment
 from norface.normalizer.generator import Generator
 from norface.specs import build
@@ -108,14 +107,18 @@ class TrainedNormalizer:
         """
         path = Path(self.checkpoint)
         state, about = read_checkpoint(path, kind="normalizer")
-        generator = cast(Generator, build(about["network"], where=str(path)))
         prefix = "average.network."
-        generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-        return Normalizer(
-            generator,
-            state["target"],
-            alignment=Alignment.parse(about["alignment"], where=str(path)),
-            subjects=tuple(about["subjects"]),
-            identity=self.identity_teacher,
-            expression=self.expression_teacher,
-        )
+        with fitting(path):
+            generator = build(about["network"], where=str(path))
+            assert isinstance(generator, Generator), type(generator).__name__
+            generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+            size = generator.image_size
+            assert state["target"].shape == (1, 3, size, size), "a target of another size"
+            return Normalizer(
+                generator,
+                state["target"],
+                alignment=Alignment.parse(about["alignment"], where=str(path)),
+                subjects=tuple(str(name) for name in about["subjects"]),
+                identity=self.identity_teacher,
+                expression=self.expression_teacher,
+            )

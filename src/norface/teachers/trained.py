@@ -7,8 +7,9 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
-from norface.checkpoints import read_checkpoint
+from norface.checkpoints import fitting, read_checkpoint
 from norface.errors import CheckpointError
+from norface.imaging.alignment import Alignment
 from norface.specs import build
 from norface.teachers.base import ExpressionReading, ExpressionTeacher, IdentityTeacher
 from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork
@@ -19,7 +20,8 @@ def _load_network(
 ) -> tuple[object, int, tuple[str, ...]]:
     path = Path(checkpoint)
     state, about = read_checkpoint(path, kind="teacher")
-    network = build(about["network"], where=str(path))
+    with fitting(path):
+        network = build(about["network"], where=str(path))
     if not isinstance(network, kind):
         raise CheckpointError(
             expected=f"a teacher of class {kind.__name__}",
@@ -28,8 +30,10 @@ def _load_network(
             action="Identity and expression teachers are different checkpoints: name the other one.",
         )
     prefix = "network."
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-    return network, int(about["alignment"]["size"]), tuple(str(name) for name in about.get("subjects", ()))
+    with fitting(path):
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        size = Alignment.parse(about["alignment"], where=str(path)).size
+        return network, size, tuple(str(name) for name in about.get("subjects", ()))
 
 
 def resize(image: Tensor, size: int) -> Tensor:

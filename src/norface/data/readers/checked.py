@@ -48,7 +48,7 @@ class CheckedReader(DatasetReader):
 
     def _enter(self, root: Path) -> tuple[Listing, tuple[Problem, ...]]:
         wrong = wrong_level(root, self.marks())
-        listing = Listing(root)
+        listing = Listing(root, check_links=True)
         return listing, (wrong,) if wrong else self.layout(listing)
 
     def _read(self, listing: Listing) -> Reading:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from norface.data.readers.contract import Problem
-from norface.errors import DatasetError
+from norface.errors import DatasetError, LinkError
+from norface.imaging.links import inside
 
 IMAGE_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 """Suffixes of image files, lower case."""
@@ -45,13 +46,14 @@ class Listing:
 
     Args:
         root: The owner's folder.
+        check_links: Whether links that lead out of the root are an error, see `norface.imaging.links`.
 
     Raises:
-        DatasetError: A folder cannot be listed (from every method).
+        DatasetError: A folder cannot be listed, or has a link that must not be followed (from every method).
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, check_links: bool = False) -> None:
+        self.root, self.check_links = root, check_links
         self.undecodable: list[str] = []
         """Entries whose names are not UTF-8, escaped, so far as they were listed; no table can name them."""
         self._listed: dict[str, _Names] = {}
@@ -128,6 +130,8 @@ class Listing:
                     if not is_utf8(entry.name):
                         self.undecodable.append(join(folder, os.fsencode(entry.name).decode(errors="backslashreplace")))
                         continue
+                    if self.check_links and entry.is_symlink():
+                        self._check_link(join(folder, entry.name))
                     (names.folders if entry.is_dir() else names.files)[entry.name] = entry.name
         except OSError as error:
             raise DatasetError(
@@ -140,6 +144,14 @@ class Listing:
             for name in list(group):
                 group.setdefault(fold(name), name)
         return names
+
+    def _check_link(self, path: str) -> None:
+        try:
+            inside(self.root, path)
+        except LinkError as error:
+            raise DatasetError(
+                expected=error.expected, found=error.found, where=error.where, action=error.action
+            ) from error
 
 
 def join(folder: str, name: str) -> str:
