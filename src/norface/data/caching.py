@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 CLASSIFIER_SPLITS = ("train", "val", "test")
 
 
-def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> FaceTable:
+def cached_rows(table: FaceTable, splits: Iterable[str] | None = None) -> NDArray[np.int64]:
     """The rows that a cache holds: usable ones of the splits (None = train, val and test; all, where none has a split).
 
     Raises:
@@ -39,7 +39,7 @@ def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> Face
     names = tuple(CLASSIFIER_SPLITS if splits is None else splits)
     if "split" in table.frame.columns:
         usable &= table.frame["split"].isin(names)
-    rows = table.with_frame(table.frame[usable])
+    rows = np.flatnonzero(usable.to_numpy(bool)).astype(np.int64)
     if len(rows) == 0:
         raise SplitError(
             expected=f"usable faces in {', '.join(names)}",
@@ -48,6 +48,11 @@ def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> Face
             action="Name other splits, or correct the column `split`.",
         )
     return rows
+
+
+def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> FaceTable:
+    """The table of `cached_rows`."""
+    return table.with_frame(table.frame.iloc[cached_rows(table, splits)])
 
 
 def table_fingerprint(rows: FaceTable) -> str:
