@@ -106,9 +106,7 @@ def seconds(command: Sequence[str], log: Path) -> float:
     return time.monotonic() - began
 
 
-def _run(
-    command: list[str], log: Path, sabotage: Sabotage | None, environment: dict[str, str], begun: Event
-) -> None:
+def _run(command: list[str], log: Path, sabotage: Sabotage | None, environment: dict[str, str], begun: Event) -> None:
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

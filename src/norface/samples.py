@@ -31,6 +31,18 @@ class FaceSample(TypedDict):
     """float32 ``(K,)``: intensity 0..5 of each of the table's action units, NaN = unknown."""
 
 
+class FaceBatch(TypedDict):
+    """Several faces at once: the fields of `FaceSample`, each with one more leading dimension."""
+
+    face_id: list[str]
+    subject: Tensor
+    original: Tensor
+    normalized: Tensor
+    emotion: Tensor
+    au: Tensor
+    au_intensity: Tensor
+
+
 class PairSample(TypedDict):
     """One training pair of the normalizer: whose expression, and everything else from whom."""
 

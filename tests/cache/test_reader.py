@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,25 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_convert
 
-from norface.cache import CacheBuild, CachedFace, CacheIdentity, NormalizedCache, mark_gate
+from norface.cache import CacheBuild, CachedFace, CacheIdentity, Manifest, NormalizedCache, mark_gate
 from norface.cache.manifest import Encoding
-from norface.errors import CacheError, LeakageError
+from norface.cache.shard import ShardFile, ShardHeader
+from norface.errors import CacheError, ImageError, LeakageError
 from norface.imaging.alignment import Alignment
-
-
-class Images(Dataset[torch.Tensor]):
-    def __init__(self, cache: NormalizedCache) -> None:
-        self.cache = cache
-
-    def __len__(self) -> int:
-        return 3
-
-    def __getitem__(self, row: int) -> torch.Tensor:
-        image = self.cache.image(f"face{row}")
-        assert image is not None
-        return torch.from_numpy(image)
+from norface.imaging.files import encode_png
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
@@ -171,22 +159,6 @@ def test_pickled_reader_reads(folder: Path) -> None:
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(cache)).image("face5"), image)
 
 
-def test_spawned_process_reads(folder: Path) -> None:
-    cache = NormalizedCache.open(folder)
-    expected = cache.image("face5")
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        np.testing.assert_array_equal(pool.apply(cache.image, ("face5",)), expected)
-
-
-def test_forked_loader_reads(folder: Path, faces: list[CachedFace]) -> None:
-    cache = NormalizedCache.open(folder)
-    cache.image("face0")  # maps of this process are there when the worker starts
-    loader = DataLoader(Images(cache), batch_size=3, num_workers=1, multiprocessing_context="fork")
-    np.testing.assert_array_equal(
-        next(iter(loader)).numpy(), np.stack([f.image for f in faces[:3] if f.image is not None])
-    )
-
-
 def test_test_subjects_of_the_normalizer_are_an_error(folder: Path) -> None:
     cache = NormalizedCache.open(folder)
     assert cache.check_subjects(["s8", "s9"]) == ()
@@ -209,8 +181,94 @@ def test_faces_are_found_by_place(folder: Path, faces: list[CachedFace]) -> None
     cache = NormalizedCache.open(folder)
     places = cache.places(["face9", "nobody", "face0", "face3"])
     assert places.tolist() == [9, -1, 0, 3]
-    assert [cache.at(int(place)).face_id for place in places[[0, 2, 3]]] == ["face9", "face0", "face3"]
-    np.testing.assert_array_equal(cache.at(9).image, faces[9].image)
+    np.testing.assert_array_equal(cache.images(places[[0]])[0], faces[9].image)
     for place in (-1, 10):
         with pytest.raises(CacheError, match="one that is not in it"):
-            cache.at(place)
+            cache.images([0, place])
+
+
+ORDER = [9, 0, 5, 4, 5, 8]  # of all three shards, neither sorted nor without a double
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_many_faces_at_once_are_those_read_one_by_one(
+    new_build: Callable[..., CacheBuild], complete: Callable[[CacheBuild], Path], encoding: Encoding
+) -> None:
+    cache = NormalizedCache.open(complete(new_build(encoding=encoding)))
+    images = cache.images(np.array(ORDER))
+    assert images.dtype == np.uint8
+    for image, place in zip(images, ORDER, strict=True):
+        np.testing.assert_array_equal(image, cache.image(f"face{place}"))
+    assert cache.images([]).shape == (0, 8, 8, 3)
+    images[...] = 0  # a copy: the cache stays as it is
+    assert cache.images([5]).any()
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_a_damaged_face_among_many_is_named(
+    new_build: Callable[..., CacheBuild],
+    complete: Callable[[CacheBuild], Path],
+    faces: list[CachedFace],
+    encoding: Encoding,
+) -> None:
+    folder = complete(new_build(encoding=encoding))
+    path = folder / "shard-00001-of-00003.arrow"
+    data = bytearray(path.read_bytes())
+    image = faces[6].image
+    assert image is not None
+    data[data.index(image.tobytes() if encoding == "raw" else encode_png(image)) + 60] ^= 1
+    path.write_bytes(data)
+    cache = NormalizedCache.open(folder)
+    assert len(cache.images([4, 5, 7])) == 3
+    with pytest.raises(CacheError, match=r"shard-00001-of-00003\.arrow, face face6: .*another checksum"):
+        cache.images([0, 5, 6, 7])
+
+
+def test_a_face_without_image_among_many_is_named(folder: Path) -> None:
+    with pytest.raises(ImageError, match=r"face face3: .*could not be normalized"):
+        NormalizedCache.open(folder).images([0, 3, 1])
+
+
+def test_raw_pixels_of_another_size_are_an_error(folder: Path, identity: CacheIdentity) -> None:
+    """As a shard would be whose header lies about the encoding."""
+    shard = Manifest.load(folder).shards[0]
+    path = folder / shard.file
+    with pa.memory_map(str(path)) as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+    header = ShardHeader(identity, "raw", shard)
+    with pa.ipc.new_file(str(path.with_name("raw")), batch.schema.with_metadata({"norface": header.to_bytes()})) as out:
+        out.write_batch(batch.replace_schema_metadata({"norface": header.to_bytes()}))
+    file = ShardFile(path.with_name("raw"), header)
+    with pytest.raises(CacheError, match=r"face face0: expected 192 bytes of pixels"):
+        file.face(0)
+
+
+def test_shards_are_opened_when_first_needed(folder: Path) -> None:
+    for damaged in ("shard-00000-of-00003.arrow", "shard-00002-of-00003.arrow"):
+        (folder / damaged).write_bytes(b"")
+    cache = NormalizedCache.open(folder)
+    assert len(cache.images([4, 7])) == 2
+    with pytest.raises(CacheError, match=r"shard-00002-of-00003\.arrow: expected a whole shard"):
+        cache.images([4, 8])
+
+
+class Batches(Dataset[torch.Tensor]):
+    """Whole batches, as torch's loader asks for them."""
+
+    def __init__(self, cache: NormalizedCache) -> None:
+        self.cache = cache
+
+    def __len__(self) -> int:
+        return len(ORDER)
+
+    def __getitems__(self, rows: list[int]) -> torch.Tensor:
+        return torch.from_numpy(self.cache.images([ORDER[row] for row in rows]))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_read_many_from_a_cache_that_is_open(folder: Path, start: str) -> None:
+    cache = NormalizedCache.open(folder)
+    expected = cache.images(ORDER)  # all shards are mapped before the workers start
+    options = {"num_workers": 1, "multiprocessing_context": start, "collate_fn": default_convert}
+    loader = DataLoader(Batches(cache), batch_size=2, **options)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(torch.cat(list(loader)).numpy(), expected)

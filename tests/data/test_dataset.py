@@ -5,9 +5,11 @@ import logging
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch.utils.data import default_collate
 
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
-from norface.data.memory import InMemory
+from norface.data.memory import InMemory, OnDemand
 from norface.data.pairs import PairDraw, PairPolicy
 from norface.errors import ImageError
 from norface.imaging.augment import Augmentation
@@ -36,6 +38,9 @@ class Broken(InMemory):
         if position in (4, 5):
             raise ImageError(expected="an image", found="rubbish", where=f"{position}.png", action="Repair it.")
         return super().__call__(position)
+
+    def many(self, positions: NDArray[np.int64]) -> Pixels:
+        return np.stack([self(int(position)) for position in positions])
 
 
 def test_faces_carry_images_and_labels_unchanged() -> None:
@@ -169,10 +174,33 @@ def test_unreadable_face_in_pairs() -> None:
 
 def test_nothing_readable_is_an_error() -> None:
     one = FaceRows(["f4"], *(getattr(rows(), k)[4:5] for k in ("subjects", "emotions", "occurrence", "intensity")))
-    shifted = Broken(ORIGINALS)
-
-    def read(position: int) -> Pixels:
-        return shifted(position + 4)
-
     with pytest.raises(ImageError, match="none of 1"):
-        _ = FaceDataset(one, read)[(0, 0)]
+        _ = FaceDataset(one, OnDemand(Broken(ORIGINALS), np.array([4])))[(0, 0)]
+
+
+@pytest.mark.parametrize("augment", [None, Augmentation()])
+@pytest.mark.parametrize("normalized", [None, InMemory(TRUTHS)])
+def test_a_batch_is_its_faces_one_by_one(augment: Augmentation | None, normalized: InMemory | None) -> None:
+    dataset = FaceDataset(rows(), InMemory(ORIGINALS), normalized=normalized, augment=augment, seed=3)
+    keys = [(2, 7), (2, 0), (2, 7), (3, 7), (2, 11)]
+    batch = dataset.__getitems__(keys)
+    same_as = default_collate([dataset[key] for key in keys])
+    assert list(batch) == list(same_as)
+    assert batch["face_id"] == same_as["face_id"] == ["f7", "f0", "f7", "f7", "f11"]
+    for name in ("subject", "original", "normalized", "emotion", "au", "au_intensity"):
+        torch.testing.assert_close(batch[name], same_as[name], rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(batch["original"][0], batch["original"][2])
+    assert torch.equal(batch["original"][0], batch["original"][3]) == (augment is None)
+
+
+def test_an_unreadable_face_within_a_batch_is_replaced_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = FaceDataset(rows(), Broken(ORIGINALS), normalized=InMemory(TRUTHS))
+    with caplog.at_level(logging.WARNING):
+        batch = dataset.__getitems__([(0, 3), (0, 5), (0, 7), (0, 6)])
+    assert batch["face_id"] == ["f3", "f6", "f7", "f6"]
+    assert batch["emotion"].tolist() == [2, -1, 2, 1]
+    assert batch["au_intensity"].isnan().all(1).tolist() == [False, True, False, False]
+    assert torch.equal(batch["normalized"], to_tensor(TRUTHS[[3, 6, 7, 6]]))
+    assert dataset.skipped == ["f5"]
+    known = dataset.__getitems__([(0, 6)])
+    assert known["emotion"].tolist() == [1]  # what is hidden in one batch is hidden there only

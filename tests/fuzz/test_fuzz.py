@@ -217,7 +217,9 @@ RESULTS = {
         "checks": [{"name": "expression_r2", "value": 0.7, "limit": 0.6, "direction": "min", "passed": True}],
     },
     "probe": {"raw": BLOCK, "oracle": BLOCK, "gap_closed": 0.5},
-    "classifier": {"both": {**BLOCK, "expert_use": {"output": [[0.5, 0.5], [1.0, 0.0]]}, "constant": {"accuracy": 0.1}}},
+    "classifier": {
+        "both": {**BLOCK, "expert_use": {"output": [[0.5, 0.5], [1.0, 0.0]]}, "constant": {"accuracy": 0.1}}
+    },
     "classifier_au": {"both": {"task": "au", "labels": ["AU01"], "f1": 0.5, "f1_per_au": {"AU01": 0.5}}},
     "timing": {"faces_s": 3.0},
     "protocol": {"dataset": "x", "subjects": {"train": 3}, "leaked_subjects": []},

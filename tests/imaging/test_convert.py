@@ -29,6 +29,17 @@ def test_values_outside_are_clipped_and_gradients_cut() -> None:
     assert to_pixels(image).ravel().tolist() == [0, 128, 255]
 
 
-def test_reversed_views_are_accepted() -> None:
+def test_reversed_and_read_only_views_are_accepted() -> None:
     pixels = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     torch.testing.assert_close(to_tensor(pixels[:, ::-1]), to_tensor(pixels).flip(-1))
+    image = to_tensor(np.frombuffer(pixels.tobytes(), np.uint8).reshape(3, 3, 3))
+    image.zero_()  # its own memory
+    assert pixels.max() == 26
+
+
+def test_values_do_not_depend_on_the_batch() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), dtype=np.uint8)
+    batch = to_tensor(pixels)
+    assert batch.is_contiguous()
+    assert torch.equal(batch, torch.stack([to_tensor(image) for image in pixels]))
+    assert to_tensor(pixels[:0]).shape == (0, 3, 7, 9)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, get_args
 
@@ -78,7 +79,7 @@ class Manifest:
     sha256: tuple[str, ...]
     gate_passed: bool | None = None
 
-    @property
+    @cached_property
     def shards(self) -> tuple[Shard, ...]:
         """The files, in order of their rows."""
         return plan(self.faces, self.shard_size)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from norface.cache.key import CacheIdentity
 from norface.cache.manifest import Manifest
 from norface.cache.shard import CachedFace, ShardFile, ShardHeader
-from norface.errors import CacheError, LeakageError
+from norface.errors import CacheError, ImageError, LeakageError
 from norface.imaging.pixels import Pixels
 from norface.people import common_people
 
@@ -26,8 +26,9 @@ _LOG = logging.getLogger(__name__)
 class NormalizedCache:
     """Random access to normalized faces by their id.
 
-    Shards are memory-mapped when first needed, by each process for itself, so the object may be sent to or inherited
-    by the workers of a data loader. Every image is checked against its checksum when it is read.
+    A shard is opened, checked and memory-mapped when one of its faces is first asked for. The object may be sent to or
+    inherited by the workers of a data loader; all processes of a machine share the mapped pages. Every image is
+    compared with its checksum when it is read.
 
     Args:
         folder: Folder of a finished cache.
@@ -38,7 +39,6 @@ class NormalizedCache:
         self.folder, self.manifest = folder, manifest
         self._shards: dict[int, ShardFile] = {}
         self._index: dict[str, tuple[int, int]] = {}
-        self._process = os.getpid()
 
     @classmethod
     def open(cls, folder: Path, expect: CacheIdentity | None = None) -> NormalizedCache:
@@ -54,7 +54,8 @@ class NormalizedCache:
         manifest = Manifest.load(folder)
         if expect is not None:
             expect.require(manifest.identity, where=str(folder))
-        missing = [shard.file for shard in manifest.shards if not (folder / shard.file).is_file()]
+        there = {path.name for path in folder.iterdir()}  # one question, where many shards lie on a slow network
+        missing = [shard.file for shard in manifest.shards if shard.file not in there]
         if missing:
             raise CacheError(
                 expected=f"{len(manifest.shards)} shards",
@@ -94,7 +95,7 @@ class NormalizedCache:
         return self[face_id].image
 
     def places(self, face_ids: Iterable[str]) -> NDArray[np.int64]:
-        """Where faces stand in the cache, for `at`; -1 = not in it.
+        """Where faces stand in the cache, for `images`; -1 = not in it. Reads the names of all faces, once.
 
         Args:
             face_ids: Strings, or a pandas or Arrow column of them.
@@ -103,21 +104,31 @@ class NormalizedCache:
         found = pc.index_in(pa.array(face_ids, known.type, from_pandas=True), known)
         return np.asarray(pc.fill_null(found, -1), np.int64)
 
-    def at(self, place: int) -> CachedFace:
-        """The face at a place that `places` found: unlike ``[]`` it needs no index of all names in every process.
+    def images(self, places: Sequence[int] | NDArray[np.int64]) -> Pixels:
+        """Read many faces at once, several times faster than one by one.
+
+        Args:
+            places: Rows of the table that the cache was built from, in any order, repeated or not.
+
+        Returns:
+            uint8 RGB ``(len(places), H, W, 3)``.
 
         Raises:
-            CacheError: There is no such place, or the image is damaged.
+            CacheError: There is no such place, or an image is damaged.
+            ImageError: One of the faces has no image, because it could not be read or normalized.
         """
-        if not 0 <= place < len(self):
-            raise CacheError(
-                expected="a face of this cache",
-                found="one that is not in it",
-                where=str(self.folder),
-                action="Use the face table that the cache was built from.",
-            )
-        shard, row = divmod(place, self.manifest.shard_size)
-        return self._shard(shard).face(row)
+        size, shard_size = self.manifest.identity.alignment.size, self.manifest.shard_size
+        faces, bytes_each = len(self), 3 * size * size
+        images = np.empty((len(places), size, size, 3), np.uint8)
+        pixels = images.reshape(-1).data
+        for number, place in enumerate(np.asarray(places, np.int64).tolist()):
+            if not 0 <= place < faces:
+                self._not_in_it()
+            index, row = divmod(place, shard_size)
+            shard = self._shards.get(index) or self._shard(index)
+            if not shard.read_into(pixels[number * bytes_each : (number + 1) * bytes_each], row):
+                self._without_image(shard.face_id(row))
+        return images
 
     @property
     def face_ids(self) -> tuple[str, ...]:
@@ -160,13 +171,28 @@ class NormalizedCache:
         return self._index
 
     def _shard(self, index: int) -> ShardFile:
-        if self._process != os.getpid():
-            self._shards, self._process = {}, os.getpid()
-        if index not in self._shards:
+        opened = self._shards.get(index)
+        if opened is None:
             shard = self.manifest.shards[index]
             header = ShardHeader(self.manifest.identity, self.manifest.encoding, shard)
-            self._shards[index] = ShardFile(self.folder / shard.file, header)
-        return self._shards[index]
+            opened = self._shards[index] = ShardFile(self.folder / shard.file, header)
+        return opened
+
+    def _not_in_it(self) -> NoReturn:
+        raise CacheError(
+            expected="a face of this cache",
+            found="one that is not in it",
+            where=str(self.folder),
+            action="Use the face table that the cache was built from.",
+        )
+
+    def _without_image(self, face_id: str) -> NoReturn:
+        raise ImageError(
+            expected="a normalized face",
+            found="a face that could not be normalized",
+            where=f"{self.folder}, face {face_id}",
+            action="See failed.csv there.",
+        )
 
     def __reduce__(self) -> tuple[type[NormalizedCache], tuple[Path, Manifest]]:
         return NormalizedCache, (self.folder, self.manifest)  # no maps, no index: the other process makes its own

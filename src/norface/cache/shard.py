@@ -15,7 +15,9 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
 
+from norface.cache.cells import BinaryCells
 from norface.cache.key import CacheIdentity, canonical_json
 from norface.cache.manifest import Encoding, Shard
 from norface.errors import CacheError, ImageError
@@ -55,12 +57,17 @@ class CachedFace:
     error: str = ""
 
 
-def row_checksum(face_id: str, image: bytes | pa.Buffer, figures: Sequence[float]) -> int:
-    """CRC-32 of the face id, the encoded image and the two figures as little-endian float32.
+def row_checksum(face_id: bytes | memoryview, image: bytes | memoryview, figures: memoryview) -> int:
+    """CRC-32 of the face id (UTF-8), the encoded image and the two figures (little-endian float32).
 
     The id belongs to it: one flipped bit there, or in an offset, would give a whole image to another face.
     """
-    return zlib.crc32(np.array(figures, "<f4").tobytes(), zlib.crc32(image, zlib.crc32(face_id.encode())))
+    return zlib.crc32(figures, zlib.crc32(image, zlib.crc32(face_id)))
+
+
+def _figures(identity_to_target: ArrayLike, expression_distance: ArrayLike) -> NDArray[np.float32]:
+    """The two figures of each row side by side, ``(N, 2)``, as `row_checksum` takes them."""
+    return np.ascontiguousarray(np.stack([identity_to_target, expression_distance], axis=1), "<f4")
 
 
 @dataclass(frozen=True)
@@ -85,17 +92,18 @@ def encode_shard(faces: Sequence[CachedFace], images: Sequence[bytes | None], he
         images: Their images as `encode_image` gives them.
         header: To which cache and rows it belongs.
     """
+    figures = _figures([face.identity_to_target for face in faces], [face.expression_distance for face in faces])
     checksums = [
-        row_checksum(face.face_id, image or b"", (face.identity_to_target, face.expression_distance))
-        for face, image in zip(faces, images, strict=True)
+        row_checksum(face.face_id.encode(), image or b"", row.data)
+        for face, image, row in zip(faces, images, figures, strict=True)
     ]
     columns = {
         "face_id": [face.face_id for face in faces],
         "success": [image is not None for image in images],
         "image": images,
         "checksum": checksums,
-        "identity_to_target": [face.identity_to_target for face in faces],
-        "expression_distance": [face.expression_distance for face in faces],
+        "identity_to_target": figures[:, 0],
+        "expression_distance": figures[:, 1],
         "error": [None if face.image is not None else face.error for face in faces],
     }
     return _to_file(columns, header)
@@ -145,6 +153,13 @@ class ShardFile:
             self._damaged("a shard of this cache", "one of another cache or of other rows")
         if self._batch.num_rows != header.shard.rows:
             self._damaged(f"{header.shard.rows} rows", str(self._batch.num_rows))
+        columns = {name: self._batch.column(name) for name in SCHEMA.names}
+        self._ids, self._images = BinaryCells(columns["face_id"]), BinaryCells(columns["image"])
+        self._figures = _figures(columns["identity_to_target"], columns["expression_distance"])
+        self._figures_bytes = self._figures.data.cast("B")
+        self._checksums = columns["checksum"].to_numpy().data
+        self._success = columns["success"].to_numpy(zero_copy_only=False).tobytes()
+        self._has_image = columns["image"].is_valid().to_numpy(zero_copy_only=False).tobytes()
 
     @property
     def face_ids(self) -> list[str]:
@@ -167,50 +182,79 @@ class ShardFile:
         Raises:
             CacheError: The image is damaged.
         """
-        data = {name: self._batch.column(name)[row] for name in SCHEMA.names}
-        face_id = str(data["face_id"].as_py())
-        image: pa.Buffer | None = data["image"].as_buffer()
-        figures = (float(data["identity_to_target"].as_py()), float(data["expression_distance"].as_py()))
-        if data["checksum"].as_py() != row_checksum(face_id, image or b"", figures):
-            self._damaged("the face that was written", "another checksum", face_id=face_id)
-        if (image is not None) != data["success"].as_py():
-            self._damaged("an image exactly where there was success", "the opposite", face_id=face_id)
+        size = self.header.identity.alignment.size
+        image = np.empty((size, size, 3), np.uint8)
+        found = self.read_into(image.reshape(-1).data, row)
+        identity, expression = self._figures[row].tolist()
         return CachedFace(
-            face_id=face_id,
-            image=None if image is None else self._decode(image, face_id),
-            identity_to_target=figures[0],
-            expression_distance=figures[1],
-            error=data["error"].as_py() or "",
+            face_id=self.face_id(row),
+            image=image if found else None,
+            identity_to_target=identity,
+            expression_distance=expression,
+            error=self._batch.column("error")[row].as_py() or "",
         )
 
     def is_as_written(self) -> bool:
         """Whether every byte is as `encode_shard` makes it, told without a digest; only errors' texts may be others."""
-        columns = {name: self._batch.column(name).to_pylist() for name in SCHEMA.names}
-        rows = zip(*columns.values(), strict=True)
         sound = all(
-            checksum == row_checksum(face_id, image or b"", figures) and success == (image is not None)
-            for face_id, success, image, checksum, *figures, _ in rows
+            self._checksums[row] == row_checksum(self._ids[row], self._images[row], self._row_figures(row))
+            and self._success[row] == self._has_image[row]
+            for row in range(self._batch.num_rows)
         )
+        columns = {name: self._batch.column(name).to_pylist() for name in SCHEMA.names}
         return sound and _to_file(columns, self.header) == self.path.read_bytes()
 
-    def _decode(self, data: pa.Buffer, face_id: str) -> Pixels:
+    def face_id(self, row: int) -> str:
+        """The face of a row; not compared with any checksum."""
+        return bytes(self._ids[row]).decode()
+
+    def read_into(self, pixels: memoryview, row: int) -> bool:
+        """Read a row's image and compare it with its checksum.
+
+        Args:
+            pixels: Where to: the bytes of an array ``(size, size, 3)``; untouched where there is no image.
+            row: Row of this shard.
+
+        Returns:
+            Whether there is one.
+
+        Raises:
+            CacheError: The row is damaged.
+        """
+        data = self._images[row]
+        if self._checksums[row] != row_checksum(self._ids[row], data, self._row_figures(row)):
+            self._damaged("the face that was written", "another checksum", row=row)
+        if self._success[row] != self._has_image[row]:
+            self._damaged("an image exactly where there was success", "the opposite", row=row)
+        if not self._success[row]:
+            return False
+        if self.header.encoding == "png":
+            data = self._decode(data, row)
+        if len(data) != len(pixels):
+            self._damaged(f"{len(pixels)} bytes of pixels", str(len(data)), row=row)
+        pixels[:] = data
+        return True
+
+    def _row_figures(self, row: int) -> memoryview:
+        return self._figures_bytes[8 * row : 8 * row + 8]
+
+    def _decode(self, data: memoryview, row: int) -> memoryview:
         size = self.header.identity.alignment.size
         try:
-            if self.header.encoding == "png":
-                pixels = decode_image(bytes(data), where=face_id)
-            else:
-                pixels = np.frombuffer(data, np.uint8).reshape(size, size, 3).copy()  # the map itself is read-only
-        except (ImageError, ValueError) as error:
-            self._damaged("a readable image", str(error), error, face_id=face_id)
-        if pixels.shape != (size, size, 3):
-            self._damaged(f"an image of {size} pixels", str(pixels.shape), face_id=face_id)
-        return pixels
+            image = decode_image(bytes(data), where=self.face_id(row))
+        except ImageError as error:
+            self._damaged("a readable image", str(error), error, row=row)
+        if image.shape != (size, size, 3):
+            self._damaged(f"an image of {size} pixels", str(image.shape), row=row)
+        return image.reshape(-1).data
 
-    def _damaged(self, expected: str, found: str, cause: Exception | None = None, *, face_id: str = "") -> NoReturn:
+    def _damaged(
+        self, expected: str, found: str, cause: Exception | None = None, *, row: int | None = None
+    ) -> NoReturn:
         raise CacheError(
             expected=expected,
             found=found,
-            where=f"{self.path}, face {face_id}" if face_id else str(self.path),
+            where=str(self.path) if row is None else f"{self.path}, face {self.face_id(row)}",
             action="Delete this shard and run `norface cache build` again: only it is made anew.",
         ) from cause
 

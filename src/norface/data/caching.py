@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
@@ -35,7 +37,7 @@ VISIBLE_WITHIN_S = 60.0
 """A network file system may show what another node wrote this much later."""
 
 
-def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> FaceTable:
+def cached_rows(table: FaceTable, splits: Iterable[str] | None = None) -> NDArray[np.int64]:
     """The rows that a cache holds: usable ones of the splits (None = train, val and test; all, where none has a split).
 
     Raises:
@@ -45,7 +47,7 @@ def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> Face
     names = tuple(CLASSIFIER_SPLITS if splits is None else splits)
     if "split" in table.frame.columns:
         usable &= table.frame["split"].isin(names)
-    rows = table.with_frame(table.frame[usable])
+    rows = np.flatnonzero(usable.to_numpy(bool)).astype(np.int64)
     if len(rows) == 0:
         raise SplitError(
             expected=f"usable faces in {', '.join(names)}",
@@ -54,6 +56,11 @@ def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> Face
             action="Name other splits, or correct the column `split`.",
         )
     return rows
+
+
+def rows_to_cache(table: FaceTable, splits: Iterable[str] | None = None) -> FaceTable:
+    """The table of `cached_rows`."""
+    return table.with_frame(table.frame.iloc[cached_rows(table, splits)])
 
 
 def table_fingerprint(rows: FaceTable) -> str:

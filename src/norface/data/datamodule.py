@@ -13,13 +13,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate, default_convert
 
 from norface.cache import NormalizedCache, NormalizerSource
-from norface.data.caching import Alone, build_cache, find_cache
+from norface.data.caching import Alone, build_cache, cached_rows, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
 from norface.data.folds import Fold
-from norface.data.images import FaceReader, Read
+from norface.data.images import FaceReader, ImageReader
 from norface.data.label_counts import class_counts, known_counts, occurrence_rates
 from norface.data.memory import FromCache, load_split
 from norface.data.pairs import PairDraw, PairPolicy
@@ -312,6 +312,7 @@ class FaceDataModule(L.LightningDataModule):
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
+            collate_fn=default_convert if isinstance(dataset, FaceDataset) else default_collate,
             drop_last=training and len(dataset) >= self.batch_size * world_size,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
@@ -327,12 +328,13 @@ class FaceDataModule(L.LightningDataModule):
             common = role != "train" and self.pairs.fixed_target > 0
             return self._pair_dataset(PairPolicy(1.0, 0.0, 0.0) if common else self.pairs, split, augment)
         rows = self.usable_rows(split)
-        reads: tuple[Read, ...] = (self._reader.originals,)
+        reads: tuple[ImageReader, ...] = (self._reader.originals,)
         if self.source == "truth":
             reads = (*reads, self._reader.truths)
         elif self._cache is not None:
-            rows = rows[self.table.frame["split"].isin(self.classifier_splits).to_numpy(bool)[rows]]
-            reads = (*reads, FromCache(self._cache, self.table.frame["face_id"]))
+            held = cached_rows(self.table, self.classifier_splits)
+            rows = rows[np.isin(rows, held)]
+            reads = (*reads, FromCache(self._cache, held))
         images = load_split(reads, rows, self.alignment.size)
         self._note_bad(images.bad)
         normalized = images.readers[1] if len(reads) > 1 else None

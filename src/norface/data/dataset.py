@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from norface.data.images import Read
+from norface.data.images import ImageReader
 from norface.data.pairs import PairDraw
 from norface.data.sampling import Key, mix
 from norface.errors import AlignmentError, ImageError
 from norface.imaging.augment import Augmentation
 from norface.imaging.convert import to_tensor
 from norface.imaging.pixels import Pixels
-from norface.samples import FaceSample, PairSample
+from norface.samples import FaceBatch, FaceSample, PairSample
 
 _log = logging.getLogger(__name__)
 _MIRROR = 0x3122  # its own stream of random numbers
@@ -48,7 +49,7 @@ class FaceRows:
 class _Faces:
     """Shared by both datasets: rows, readers, augmentation, and what happens at an unreadable image."""
 
-    def __init__(self, rows: FaceRows, original: Read, augment: Augmentation | None, seed: int) -> None:
+    def __init__(self, rows: FaceRows, original: ImageReader, augment: Augmentation | None, seed: int) -> None:
         self.rows, self.original, self.augment, self.seed = rows, original, augment, seed
         self.skipped: list[str] = []
         self._labels = (
@@ -57,14 +58,11 @@ class _Faces:
             torch.from_numpy(rows.occurrence),
             torch.from_numpy(rows.intensity),
         )
-        subjects, emotions, occurrence, intensity = self._labels
-        nothing = torch.tensor(torch.nan).expand_as(occurrence)  # no memory of its own
-        self._unlabelled = (subjects, torch.tensor(-1).expand_as(emotions), nothing, nothing.expand_as(intensity))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _readable(self, index: int, *reads: Read) -> tuple[int, list[Pixels]]:
+    def _readable(self, index: int, *reads: ImageReader) -> tuple[int, list[Pixels]]:
         """The images at `index`, or at the next position whose images can be read."""
         for step in range(len(self.rows)):
             position = (index + step) % len(self.rows)
@@ -89,6 +87,9 @@ class _Faces:
 class FaceDataset(_Faces, Dataset[FaceSample]):
     """Single faces with labels.
 
+    A loader takes whole batches from `__getitems__`, which leaves it nothing to collate: images are read, converted and
+    labelled together.
+
     Args:
         rows: Identifiers and labels.
         original: Reads the original at a position.
@@ -100,9 +101,9 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
     def __init__(
         self,
         rows: FaceRows,
-        original: Read,
+        original: ImageReader,
         *,
-        normalized: Read | None = None,
+        normalized: ImageReader | None = None,
         augment: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
@@ -110,29 +111,46 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
         self.normalized = normalized
 
     def __getitem__(self, key: Key) -> FaceSample:
-        """The face at (epoch, position).
+        """The face at (epoch, position)."""
+        batch: dict[str, Any] = {**self.__getitems__([key])}
+        return cast(FaceSample, {name: values[0] for name, values in batch.items()})
+
+    def __getitems__(self, keys: Sequence[Key]) -> FaceBatch:
+        """The faces at several (epoch, position), as one batch.
 
         For one that cannot be read the next stands in, without labels: it is listed in `skipped` and counts nowhere,
         neither in a loss nor, a second time, in a test.
         """
-        epoch, index = key
-        reads = (self.original,) if self.normalized is None else (self.original, self.normalized)
-        position, images = self._readable(index, *reads)
-        original, normalized = images[0], images[-1]
+        wanted = np.array([index for _, index in keys], np.int64)
+        positions, originals, normalized = self._read(wanted)
         if self.augment is not None:
-            seed = mix(self.seed, epoch, index)
-            original, normalized = self.augment.together(original, normalized, seed=seed)
-        image = to_tensor(original)
-        subjects, emotions, occurrence, intensity = self._labels if position == index else self._unlabelled
-        return FaceSample(
-            face_id=self.rows.face_ids[position],
-            subject=subjects[position],
-            original=image,
-            normalized=image if self.normalized is None else to_tensor(normalized),
-            emotion=emotions[position],
-            au=occurrence[position],
-            au_intensity=intensity[position],
+            seeds = [mix(self.seed, *key) for key in keys]
+            pairs = zip(originals, normalized, seeds, strict=True)
+            changed = [self.augment.together(original, face, seed=seed) for original, face, seed in pairs]
+            originals, normalized = (np.stack(images) for images in zip(*changed, strict=True))
+        images = to_tensor(originals)
+        subjects, emotions, occurrence, intensity = (labels[torch.from_numpy(positions)] for labels in self._labels)
+        replaced = torch.from_numpy(positions != wanted)
+        return FaceBatch(
+            face_id=[self.rows.face_ids[position] for position in positions.tolist()],
+            subject=subjects,
+            original=images,
+            normalized=images if self.normalized is None else to_tensor(normalized),
+            emotion=emotions.masked_fill_(replaced, -1),
+            au=occurrence.masked_fill_(replaced[:, None], torch.nan),
+            au_intensity=intensity.masked_fill_(replaced[:, None], torch.nan),
         )
+
+    def _read(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], Pixels, Pixels]:
+        """Positions that could be read, originals and normalized faces; the originals twice where there are no such."""
+        reads = (self.original,) if self.normalized is None else (self.original, self.normalized)
+        try:
+            images = [read.many(wanted) for read in reads]
+            return wanted, images[0], images[-1]
+        except (ImageError, AlignmentError):  # which one it is shows when they are read one by one
+            found = [self._readable(index, *reads) for index in wanted.tolist()]
+            originals, normalized = (np.stack([images[side] for _, images in found]) for side in (0, -1))
+            return np.array([position for position, _ in found], np.int64), originals, normalized
 
 
 class PairDataset(_Faces, Dataset[PairSample]):
@@ -152,10 +170,10 @@ class PairDataset(_Faces, Dataset[PairSample]):
     def __init__(
         self,
         rows: FaceRows,
-        original: Read,
+        original: ImageReader,
         draw: PairDraw,
         *,
-        truth: Read | None = None,
+        truth: ImageReader | None = None,
         target: Pixels | None = None,
         augment: Augmentation | None = None,
         seed: int = 0,

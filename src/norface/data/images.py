@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,22 @@ from norface.imaging.pixels import Pixels
 from norface.imaging.sources import ImageRoot
 
 Read = Callable[[int], Pixels]
+
+
+class ImageReader(Protocol):
+    """Reads images by their number, one or many at once."""
+
+    def __call__(self, number: int, /) -> Pixels:
+        """One image: uint8 RGB ``(size, size, 3)``.
+
+        Raises:
+            ImageError: It cannot be read.
+            AlignmentError: It cannot be aligned.
+        """
+
+    def many(self, numbers: NDArray[np.int64], /) -> Pixels:
+        """As many images, in this order: uint8 RGB ``(len(numbers), size, size, 3)``; errors as for one."""
+
 
 _REGISTRATION_FACES = 200
 _REGISTRATION_ALIGNMENT = Alignment(SIZE, margin=0.25, drop=0.0)
@@ -61,6 +78,10 @@ class ImageColumn:
                 action="Align the images again.",
             )
         return pixels
+
+    def many(self, rows: NDArray[np.int64]) -> Pixels:
+        """The images of some rows."""
+        return np.stack([self(int(row)) for row in rows])
 
 
 class FaceReader:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from norface.cache import NormalizedCache
-from norface.data.images import Read, read_all
+from norface.data.images import ImageReader, read_all
 from norface.errors import ImageError
 from norface.imaging.pixels import Pixels
 
@@ -35,41 +34,50 @@ class InMemory:
         pixels: Pixels = self.images[position]
         return pixels
 
+    def many(self, positions: NDArray[np.int64]) -> Pixels:
+        """The images at `positions`."""
+        return self.images[positions]
+
 
 @dataclass(frozen=True)
 class OnDemand:
     """Reads a position of a split from its row of the table."""
 
-    read: Read
+    read: ImageReader
     rows: NDArray[np.int64]
 
     def __call__(self, position: int) -> Pixels:
         """The image of the row at `position`."""
         return self.read(int(self.rows[position]))
 
+    def many(self, positions: NDArray[np.int64]) -> Pixels:
+        """The images of the rows at `positions`."""
+        return self.read.many(self.rows[positions])
+
 
 class FromCache:
     """Reads a row's normalized face from a cache.
 
     Args:
-        cache: The cache.
-        face_ids: Of all rows; looked up here, so that the workers of a loader need no names.
+        cache: The cache of a table; its fingerprint says that it holds `rows` in this order, so nothing is looked up.
+        rows: Rows of the table that the cache holds.
     """
 
-    def __init__(self, cache: NormalizedCache, face_ids: Iterable[str]) -> None:
-        self.cache, self._places = cache, cache.places(face_ids)
+    def __init__(self, cache: NormalizedCache, rows: NDArray[np.int64]) -> None:
+        if len(rows) != len(cache):
+            raise ValueError(f"a cache of {len(cache)} faces for {len(rows)} rows")
+        self.cache = cache
+        self._places = np.full(int(rows.max()) + 1, -1, np.int64)
+        self._places[rows] = np.arange(len(rows))
 
     def __call__(self, row: int) -> Pixels:
         """The normalized face of `row`."""
-        face = self.cache.at(int(self._places[row]))
-        if face.image is None:
-            raise ImageError(
-                expected="a normalized face",
-                found="a face that could not be normalized",
-                where=f"{self.cache.folder}, face {face.face_id}",
-                action="See failed.csv there.",
-            )
-        return face.image
+        image: Pixels = self.many(np.array([row]))[0]
+        return image
+
+    def many(self, rows: NDArray[np.int64]) -> Pixels:
+        """The normalized faces of `rows`."""
+        return self.cache.images(self._places[rows])
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,11 @@ class SplitImages:
     """
 
     rows: NDArray[np.int64]
-    readers: tuple[Read, ...]
+    readers: tuple[ImageReader, ...]
     bad: dict[int, str]
 
 
-def load_split(reads: tuple[Read, ...], rows: NDArray[np.int64], size: int) -> SplitImages:
+def load_split(reads: tuple[ImageReader, ...], rows: NDArray[np.int64], size: int) -> SplitImages:
     """Decode the rows, or leave them to be read when needed; the same faces in the same order either way.
 
     Args:
