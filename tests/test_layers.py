@@ -20,7 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("data", "teachers"),
     ("normalizer", "faces"),
     ("classifier",),
-    ("report", "evaluation"),
+    ("report", "evaluation", "export"),
     ("cli",),
     ("__main__",),
 )
@@ -87,7 +87,7 @@ def test_files_are_short_and_named_after_what_they_hold(file: Path) -> None:
 def test_every_imported_package_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {_package(line) for line in project["dependencies"]}
-    for extra in ("weights", "remote"):
+    for extra in ("weights", "remote", "export"):
         declared |= {_package(line) for line in project["optional-dependencies"][extra]}
     owners = packages_distributions()
     tops = {name.split(".")[0] for file in FILES for name in imports(file)} - {"norface"}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from norface.errors import CheckpointError, NorfaceError
 
 if TYPE_CHECKING:
+    from hashlib import _Hash
+
     from torch import Tensor
 
 
@@ -109,3 +111,9 @@ def describe_checkpoint(checkpoint: object, *, where: str, kind: str) -> dict[st
             action=f"Name the checkpoint of the {kind} run.",
         )
     return about
+
+
+def hash_weights(digest: _Hash, state: Mapping[str, Tensor]) -> None:
+    """Feed names and values of a state dict to a hash, in an order of its own."""
+    for name, value in sorted(state.items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())

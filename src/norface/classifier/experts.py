@@ -66,7 +66,15 @@ class MixtureOfExperts(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
         """Inputs ``(T, inputs)`` to outputs ``(T, outputs)`` and the routing, with gates ``(T, 1, m)``."""
         routing: Routing = self.router(x)
-        return self._dispatch(x, routing.gates[:, 0]), routing
+        gates = routing.gates[:, 0]
+        # How many inputs an expert gets is known only once they are routed: a compiled or exported graph, whose shapes
+        # must not depend on values, computes every expert for every input.
+        mixed = self._mix_all(x, gates) if torch.compiler.is_compiling() else self._dispatch(x, gates)
+        return mixed, routing
+
+    def _mix_all(self, x: Tensor, gates: Tensor) -> Tensor:
+        answers = self.experts(x.expand(self.router.experts, -1, -1))  # (m, T, outputs)
+        return torch.einsum("tm,mto->to", gates.to(answers.dtype), answers)
 
     def _dispatch(self, x: Tensor, gates: Tensor) -> Tensor:
         k, m = self.router.top_k, self.router.experts

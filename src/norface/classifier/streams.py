@@ -87,7 +87,7 @@ class FaceStreams(nn.Module):
         images = {"original": original, "normalized": normalized}
         chosen = [images[name].contiguous(memory_format=torch.channels_last) for name in self.names]
         if len(self.backbones) == 1:
-            maps = self.backbones[0](torch.cat(chosen)).chunk(len(chosen))  # one pass for both streams
+            maps = self.backbones[0](torch.cat(chosen)).unflatten(0, (len(chosen), -1))  # one pass for both streams
         else:
             maps = [backbone(image) for backbone, image in zip(self.backbones, chosen, strict=True)]
         return torch.stack([head(embeddings) for head, embeddings in zip(self.heads, maps, strict=True)], 1)

@@ -72,6 +72,11 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "cache stats": Command("size, parents and quality figures of a cache", "norface.cli.cache:stats"),
         "cache export": Command("write a cache out as PNG files", "norface.cli.cache:export"),
     },
+    "Use elsewhere": {
+        "export": Command(
+            "write a normalizer or a classifier as an ONNX file", "norface.cli.export:export", positional=False
+        ),
+    },
     "Judge": {
         "gate": Command("is expression kept and identity removed?", "norface.cli.gate:gate", positional=False),
         "report": Command("results file to HTML page and PNG figures", "norface.report.command:report"),

@@ -47,9 +47,12 @@ class Generator(nn.Module, Described):
             Normalized faces ``(B, 3, S, S)``, nominally in [-1, 1]: the target plus the decoder's change, not clipped,
             so that no gradient is lost.
         """
-        which = torch.arange(len(original), device=original.device)
-        normalized, _ = self.merge(original, target, which if len(target) > 1 else torch.zeros_like(which))
-        return normalized
+        return self.draw(original, target, self.encoder(target))
+
+    def draw(self, original: Tensor, target: Tensor, embedded: Tensor) -> Tensor:
+        """As `forward`, with the target's embeddings ``(B or 1, dim, grid, grid)`` at hand."""
+        embedded = embedded.expand(original.shape[0], -1, -1, -1)  # len() would fix the batch size of an exported graph
+        return target + self.decoder(self.merging(embedded, self.encoder(original)))
 
     def merge(self, original: Tensor, target: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, for targets that several originals share: each is encoded once.

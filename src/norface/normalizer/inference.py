@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from norface.cache.contract import FaceNormalizer, NormalizedBatch
-from norface.checkpoints import fitting, read_checkpoint
+from norface.checkpoints import fitting, hash_weights, read_checkpoint
 from norface.imaging.alignment import Alignment
 from norface.normalizer.generator import Generator
 from norface.specs import build
@@ -30,6 +30,7 @@ class Normalizer(nn.Module):
     """
 
     target: Tensor
+    target_embeddings: Tensor
 
     def __init__(
         self,
@@ -48,15 +49,20 @@ class Normalizer(nn.Module):
         self.identity, self.expression = identity, expression
         self.requires_grad_(False)
         self.eval()
+        # The target is always the same, so it is read once: for a single face that is a third of the work.
+        self.register_buffer("target_embeddings", self.generator.encoder(target), persistent=False)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over weights, target and alignment: equal for equal normalizers, whatever file they came from."""
         digest = hashlib.sha256(json.dumps(self.alignment.describe(), sort_keys=True).encode())
-        for name, value in sorted(self.generator.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        hash_weights(digest, self.generator.state_dict())
         digest.update(self.target.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def forward(self, original: Tensor) -> Tensor:
+        """Aligned faces ``(B, 3, S, S)`` in [-1, 1] to normalized ones; `normalize` measures them as well."""
+        return self.generator.draw(original, self.target, self.target_embeddings).clamp(-1, 1)
 
     @torch.inference_mode()
     def normalize(self, original: Tensor) -> NormalizedBatch:
@@ -68,7 +74,7 @@ class Normalizer(nn.Module):
         Returns:
             Images in [-1, 1] and their quality figures (NaN without the teacher that measures them).
         """
-        image = self.generator(original, self.target).clamp(-1, 1)
+        image: Tensor = self(original)
         unknown = torch.full((len(image),), torch.nan)
         identity, expression = unknown, unknown
         if self.identity is not None:
