@@ -312,9 +312,15 @@ class ClassifierTask(L.LightningModule, ABC):
         self.tested_faces.update(batch["subject"])
 
     def predict_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
-        """Probabilities, or intensities, of every face."""
+        """Probabilities, or intensities, of every face, and the gates behind them."""
+        assert self.network is not None, "on_predict_start has made sure of it"
         answer = self(batch["original"], batch["normalized"])
-        return {"face_id": list(batch["face_id"]), "probabilities": ACTIVATIONS[self.task](answer.logits)}
+        gates = dict(zip(self.network.streams.names, answer.input_gates.unbind(1), strict=True))
+        return {
+            "face_id": list(batch["face_id"]),
+            "answers": ACTIVATIONS[self.task](answer.logits),
+            "gates": {**gates, "output": answer.output_gates.mean(1)},
+        }
 
     def _check_streams(self, batch: FaceSample) -> None:
         if self.streams != "original" and torch.equal(batch["original"], batch["normalized"]):

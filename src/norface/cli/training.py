@@ -22,6 +22,8 @@ import norface.classifier
 import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
+from norface.classifier.module import ClassifierTask
+from norface.classifier.prediction_table import PredictionTable
 from norface.cli.history import join, set_aside
 from norface.cli.parsing import usage_error
 from norface.cli.versions import run_versions
@@ -119,6 +121,16 @@ class NorfaceCLI(LightningCLI):
         if self._options()["test_after_fit"]:
             self.trainer.test(self.model, datamodule=self.datamodule)
             self.after_test()
+
+    def before_predict(self) -> None:
+        """A classifier's predictions become a table in the run folder."""
+        if isinstance(self.model, ClassifierTask):
+            self.trainer.callbacks.append(PredictionTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+
+    def after_predict(self) -> None:
+        """Say where it is."""
+        if isinstance(self.model, ClassifierTask) and self.trainer.is_global_zero:
+            print(f"{Path(self._options()['run']) / 'predictions.parquet'} and .csv: one row per face")
 
     def after_test(self) -> None:
         """Write the test figures into the results file."""

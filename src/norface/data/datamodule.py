@@ -11,11 +11,13 @@ import lightning as L
 import numpy as np
 import pandas as pd
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from norface.cache import NormalizedCache, NormalizerSource
+from norface.data.asked import asked_for
 from norface.data.caching import build_cache, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
 from norface.data.folds import Fold
@@ -55,7 +57,7 @@ class FaceDataModule(L.LightningDataModule):
         num_workers: Processes that read and augment; 0: the main process does.
         seed: Order, augmentation and pairs; these depend on (seed, epoch, index) only.
         splits: Subjects of each split (int) or share of them (float), where the table has no column `split`;
-            None: 60 % normalizer, 15 % train, 5 % val, 20 % test.
+            None: 60 % normalizer, 15 % train, 5 % val, 20 % test. Not for predicting, which is for all of them.
         split_seed: Which people stand in which split; stages that follow each other need the same.
         folds: Who trains and who is tested, in place of `splits` and of a column `split`: a `PublishedFold`,
             `OfficialSplit`, `OrderedFold` or `SeededFold`.
@@ -239,7 +241,9 @@ class FaceDataModule(L.LightningDataModule):
         if self.folds is not None:
             table = self.folds.assign(table)
         elif "split" not in table.frame.columns:
-            table = assign_splits(table, self.shares, seed=self.split_seed)
+            # Prediction is for every face: dealing them out would leave most of them without a normalized face.
+            shares = {self.test_split: 1.0} if self._predicting else self.shares
+            table = assign_splits(table, shares, seed=self.split_seed)
         check_subject_exclusive(table)
         self.table, self.emotions, self.aus = table, table.meta.emotions, table.meta.aus
         own = table.meta.alignment or Alignment()
@@ -256,6 +260,10 @@ class FaceDataModule(L.LightningDataModule):
         self._people = pd.Index((*sorted(trained), *sorted(others)), dtype="str")  # a subject's code is its place
         self.subjects = people_in(table, (self.train_split,))
         self._ready = True
+
+    @property
+    def _predicting(self) -> bool:
+        return self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING
 
     def usable_rows(self, split: str | None) -> NDArray[np.int64]:
         """Rows of a split (None = of the table) with success 1 that `stride` keeps, in the table's order."""
@@ -276,6 +284,11 @@ class FaceDataModule(L.LightningDataModule):
     def class_counts(self) -> tuple[int, ...]:
         """Faces of the training split that show each emotion."""
         return class_counts(self.table, self.usable_rows(self.train_split))
+
+    def asked_for(self) -> pd.DataFrame:
+        """Faces that `predict_dataloader` is for, those that it had to leave out included; see `asked_for`."""
+        splits = None if self._cache is None else self.classifier_splits
+        return asked_for(self.table, self.bad_faces, cache=self._cache, splits=splits)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented faces or pairs."""
