@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import torch
 from norface.classifier.contract import Prediction
 from norface.classifier.prediction_table import prediction_frame, write_predictions
 
+ROOT = Path(__file__).parents[2]
 FACES = ["b", "a", "c"]
 LABELS = {"fer": ("happy", "sad"), "au": ("AU01", "AU12"), "au-intensity": ("AU01", "AU12")}
 GATES = ["gate_original_0", "gate_original_1", "gate_output_0", "gate_output_1"]
@@ -92,3 +96,39 @@ def test_no_readable_face_at_all(tmp_path: Path) -> None:
     table = write_predictions(tmp_path, asked((0, 1, 1)), None, header("au"))
     assert table["success"].tolist() == [0, 0, 0]
     assert list(table.columns) == ["face_id", "success", "error"]
+
+
+@pytest.mark.slow
+def test_two_processes_write_one_table(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import lightning as L
+import torch
+from pathlib import Path
+from norface.classifier.prediction_table import PredictionTable
+sys.path[:0] = [{str(ROOT / "tests" / "classifier")!r}]
+from test_classifier_tasks import BrightCorners, fitted, make
+
+folder = Path({str(tmp_path)!r})
+if __name__ == "__main__":
+    options = dict(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    path = folder / "classifier.ckpt"
+    if "LOCAL_RANK" not in __import__("os").environ:
+        fitted(folder)
+    trainer = L.Trainer(devices=2, strategy="ddp", callbacks=[PredictionTable(folder)], **options)
+    trainer.predict(make(), datamodule=BrightCorners(faces=23), ckpt_path=str(path), weights_only=True)
+"""
+    (tmp_path / "program.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    run = subprocess.run(
+        [sys.executable, tmp_path / "program.py"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert table["face_id"].tolist() == [f"face{index}" for index in range(23)] and table["success"].all()
+    assert table["neutral_p"].notna().all()
