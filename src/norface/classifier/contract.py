@@ -34,6 +34,9 @@ class LabelledFaces(Protocol):
     def asked_for(self) -> pd.DataFrame:
         """Faces that prediction is asked for, in the table's order: ``face_id``, ``success`` 0 or 1, ``error``, ..."""
 
+    def test_faces(self) -> pd.DataFrame:
+        """Faces of the test in the table's order: the same, and ``true_<label>`` of every label that is known."""
+
     def check_unseen(self, trained_on: Iterable[str]) -> None:
         """Refuse to test on people that were trained on, unless that is allowed."""
 

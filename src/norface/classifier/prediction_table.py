@@ -1,4 +1,4 @@
-"""What `norface predict` leaves behind: a table with one row per face, as Parquet and CSV."""
+"""What `norface predict` leaves behind, and a test: a table with one row per face."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import lightning as L
 import pandas as pd
 import torch
 import torch.distributed
+from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from norface.classifier.checkpoint import Header, labels_of
 from norface.classifier.contract import LabelledFaces, Prediction
 from norface.imaging.files import write_atomically
+
+TEST_TABLE = "test_predictions.parquet"
+"""What a test leaves in its run folder."""
 
 THRESHOLD = 0.5
 """From this probability on, an action unit counts as shown (the literature's)."""
@@ -78,17 +82,73 @@ class PredictionTable(BasePredictionWriter):
             write_predictions(self.folder, faces.asked_for(), pd.concat(found) if found else None, header)
 
 
+class TestTable(L.Callback):
+    """Writes ``test_predictions.parquet`` when a test ends: the answer for every test face, beside its labels.
+
+    Answers are named as in predictions.parquet, labels ``true_emotion``, ``true_AU01_c``, ``true_AU01_r``. Protocols
+    take their figures from it.
+
+    Args:
+        folder: Where to.
+    """
+
+    __test__ = False  # not a test class, whatever its name suggests to pytest
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.batches: list[Prediction] = []
+
+    def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start with nothing."""
+        self.batches = []
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the answers; not on the accelerator."""
+        self.batches.append(move_data_to_device(outputs, torch.device("cpu")))
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Collect the answers of all processes; the first one writes."""
+        header: Header = pl_module.header  # type: ignore[assignment]
+        faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
+        frame = prediction_frame(self.batches, task=header["task"], labels=labels_of(header)) if self.batches else None
+        frames = [found for found in _gathered(frame) if found is not None]
+        if trainer.is_global_zero:
+            table = joined(faces.test_faces(), pd.concat(frames) if frames else None, header)
+            write_atomically(self.folder / TEST_TABLE, _parquet(table))
+        self.batches = []
+
+
 def write_predictions(folder: Path, faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) -> pd.DataFrame:
     """Join the faces with their answers and write both files.
 
     Args:
         folder: Where to.
-        faces: As `LabelledFaces.asked_for` gives them.
-        answers: As `prediction_frame` makes them, in any order; None: no face could be predicted.
-        header: Of the classifier; its task and vocabulary go into the Parquet file's ``pandas`` metadata (``attrs``).
+        faces, answers, header: See `joined`.
 
     Raises:
         OutputError: The files cannot be written.
+    """
+    table = joined(faces, answers, header)
+    write_atomically(folder / "predictions.parquet", _parquet(table))
+    write_atomically(folder / "predictions.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    return table
+
+
+def joined(faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) -> pd.DataFrame:
+    """Every face with its answer; one without has `success` 0 and the reason in `error`.
+
+    Args:
+        faces: As `LabelledFaces.asked_for` gives them.
+        answers: As `prediction_frame` makes them, in any order; None: no face could be predicted.
+        header: Of the classifier; its task and vocabulary go into the Parquet file's ``pandas`` metadata (``attrs``).
     """
     table = faces.copy()
     if answers is not None:
@@ -101,11 +161,13 @@ def write_predictions(folder: Path, faces: pd.DataFrame, answers: pd.DataFrame |
         table[name] = table[name].astype("Int8")  # a missing occurrence must not turn the others into 0.0 and 1.0
     about = {key: header[key] for key in ("version", "task", "alignment")}
     table.attrs = {"norface": {**about, "labels": list(labels_of(header))}}
+    return table
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    write_atomically(folder / "predictions.parquet", buffer.getvalue())
-    write_atomically(folder / "predictions.csv", table.to_csv(index=False, float_format="%.6g").encode())
-    return table
+    return buffer.getvalue()
 
 
 def _gathered(frame: pd.DataFrame | None) -> list[pd.DataFrame | None]:

@@ -23,7 +23,7 @@ import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
 from norface.classifier.module import ClassifierTask
-from norface.classifier.prediction_table import PredictionTable
+from norface.classifier.prediction_table import PredictionTable, TestTable
 from norface.cli.history import join, set_aside
 from norface.cli.parsing import usage_error
 from norface.cli.versions import run_versions
@@ -119,8 +119,14 @@ class NorfaceCLI(LightningCLI):
         """Join the curves; test, where asked for."""
         join(Path(self._options()["run"]))
         if self._options()["test_after_fit"]:
+            self.before_test()
             self.trainer.test(self.model, datamodule=self.datamodule)
             self.after_test()
+
+    def before_test(self) -> None:
+        """A classifier's answers for the test faces go into the run folder."""
+        if isinstance(self.model, ClassifierTask):
+            self.trainer.callbacks.append(TestTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
 
     def before_predict(self) -> None:
         """A classifier's predictions become a table in the run folder."""

@@ -1,13 +1,16 @@
-"""Which faces a prediction is asked for, and what is known of each before it."""
+"""Which faces a prediction or a test is asked for, and what is known of each before it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from norface.cache import NormalizedCache
 from norface.data.table import FaceTable
+from norface.labels import au_column
 
 QUALITY = ["identity_to_target", "expression_distance"]
 
@@ -37,3 +40,11 @@ def asked_for(
         quality = cache.frame()[["face_id", *QUALITY]]
         faces = faces.merge(quality, on="face_id", how="left", validate="one_to_one")
     return faces
+
+
+def with_labels(faces: pd.DataFrame, table: FaceTable, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """The faces of these rows of the table, in its order, and ``true_<label>`` for each label column of the table."""
+    aus = [au_column(au, kind) for kind in "cr" for au in table.meta.aus]
+    known = [name for name in ("emotion", *aus) if name in table.frame.columns]
+    labels = table.frame.loc[rows, ["face_id", *known]].rename(columns={name: f"true_{name}" for name in known})
+    return faces.merge(labels, on="face_id", how="inner", validate="one_to_one")
