@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("data", "teachers"),
     ("normalizer", "faces"),
     ("classifier",),
+    ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
     ("report", "evaluation"),
     ("cli",),
     ("__main__",),

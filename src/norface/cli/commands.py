@@ -72,6 +72,14 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "cache stats": Command("size, parents and quality figures of a cache", "norface.cli.cache:stats"),
         "cache export": Command("write a cache out as PNG files", "norface.cli.cache:export"),
     },
+    "Protocols": {
+        "protocol run": Command(
+            "train and test variants on all folds and seeds; table and report",
+            "norface.cli.protocol:run",
+            positional=False,
+        ),
+        "protocol compare": Command("is one variant better than another?", "norface.cli.protocol:compare"),
+    },
     "Judge": {
         "gate": Command("is expression kept and identity removed?", "norface.cli.gate:gate", positional=False),
         "report": Command("results file to HTML page and PNG figures", "norface.report.command:report"),

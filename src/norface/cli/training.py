@@ -6,6 +6,7 @@ folder, resuming, testing after fitting, results, and errors a user can read.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import warnings
@@ -221,14 +222,15 @@ def check_checkpoint(path: str | None) -> None:
         ) from error
 
 
-def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
+def make_cli(args: list[str], *, run: bool = True, kind: type[NorfaceCLI] = NorfaceCLI) -> NorfaceCLI:
     """Parse a command line and build what it names.
 
     Args:
         args: Subcommand and options; without `run`, options only.
         run: Also run the subcommand.
+        kind: Class of the command line.
     """
-    return NorfaceCLI(
+    return kind(
         LightningModule,
         LightningDataModule,
         subclass_mode_model=True,
@@ -241,6 +243,26 @@ def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
         args=args,
         run=run,
     )
+
+
+class _Parsed(NorfaceCLI):
+    """Reads the settings and builds nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Nothing."""
+
+
+def parsed_model(args: list[str]) -> type:
+    """Class of the model that a command line of `fit`, without the command, asks for; all of it is checked.
+
+    Raises:
+        UsageError: A setting does not exist, or has a value of the wrong type.
+    """
+    config = make_cli(args, run=False, kind=_Parsed).config
+    module, _, name = str(config["model"]["class_path"]).rpartition(".")
+    model = getattr(importlib.import_module(module), name)
+    assert isinstance(model, type)
+    return model
 
 
 def main(args: list[str]) -> int:
