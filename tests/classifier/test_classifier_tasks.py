@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from norface.backbones import ConvEncoder
 from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
+from norface.classifier.experts import MultiGateExperts
 from norface.classifier.module import ClassifierTask
 from norface.classifier.streams import Streams
 from norface.data.subjects import check_unseen
@@ -243,6 +244,7 @@ def test_a_fully_missing_action_unit_teaches_nothing(
     make_trainer(tmp_path, epochs=0).fit(untrained, datamodule=data)
     assert untrained.network is not None
     before, after = untrained.network, module.network
+    assert isinstance(after.output_experts, MultiGateExperts) and isinstance(before.output_experts, MultiGateExperts)
     router, started = after.output_experts.router, before.output_experts.router
     for trained, start in (
         (after.head_weight, before.head_weight),

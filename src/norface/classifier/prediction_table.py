@@ -17,12 +17,8 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from norface.classifier.checkpoint import Header, labels_of
 from norface.classifier.contract import LabelledFaces, Prediction
 from norface.imaging.files import write_atomically
-
-TEST_TABLE = "test_predictions.parquet"
-"""What a test leaves in its run folder."""
-
-THRESHOLD = 0.5
-"""From this probability on, an action unit counts as shown (the literature's)."""
+from norface.labels import PROBABILITY_THRESHOLD
+from norface.results import TEST_TABLE
 
 
 def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequence[str]) -> pd.DataFrame:
@@ -45,7 +41,8 @@ def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequen
     if task == "fer":
         columns["emotion"] = [labels[best] for best in answers.argmax(1)]
     if task == "au":
-        columns |= {f"{label}_c": (answers[:, k] >= THRESHOLD).astype("int8") for k, label in enumerate(labels)}
+        shown = (answers >= PROBABILITY_THRESHOLD).astype("int8")
+        columns |= {f"{label}_c": shown[:, k] for k, label in enumerate(labels)}
     suffix = "r" if task == "au-intensity" else "p"
     columns |= {f"{label}_{suffix}": answers[:, k] for k, label in enumerate(labels)}
     for name in batches[0]["gates"]:

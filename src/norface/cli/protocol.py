@@ -113,7 +113,14 @@ def _check_settings(protocol: Protocol, planned: Sequence[Planned]) -> None:
 
 def _compute(planned: Sequence[Planned]) -> list[Outcome]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from norface.cli.launching import launch
     from norface.cli.versions import run_versions
@@ -197,8 +204,8 @@ def _print_comparison(
     from norface.report.protocol_table import shown_figures
 
     whom = "" if people is None else f", {people} labelled people"
-    title = f"{heading}{whom}: {compared.faces:,} faces of {compared.subjects} people, {len(seeds)} seed"
-    shown = Table(title=title + ("s" if len(seeds) != 1 else ""), title_justify="left")
+    print(f"{heading}{whom}: {compared.faces:,} faces of {compared.subjects} people, seeds {_listed(seeds)}")
+    shown = Table()
     for column in ("figure", "first", "second", "difference", "95 % interval"):
         shown.add_column(column, justify="left" if column == "figure" else "right")
     for row in shown_figures(record, compared.figures):
@@ -206,3 +213,7 @@ def _print_comparison(
     Console().print(shown)
     if compared.unanswered:
         print(f"{compared.unanswered} faces are left out, because one of the two has no answer for them")
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -258,6 +258,7 @@ def parsed_model(args: list[str]) -> type:
     Raises:
         UsageError: A setting does not exist, or has a value of the wrong type.
     """
+    _quiet()
     config = make_cli(args, run=False, kind=_Parsed).config
     module, _, name = str(config["model"]["class_path"]).rpartition(".")
     model = getattr(importlib.import_module(module), name)
@@ -271,8 +272,7 @@ def main(args: list[str]) -> int:
     Returns:
         Exit code.
     """
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # device inventory, tips, seeds
+    _quiet()
     handler = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
@@ -286,3 +286,8 @@ def main(args: list[str]) -> int:
     finally:
         signal.signal(signal.SIGINT, handler)
     return 0
+
+
+def _quiet() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # device inventory, tips, seeds

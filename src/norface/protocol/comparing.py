@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from norface.errors import ResultsError
+from norface.protocol.answers import Answers
 from norface.protocol.sums import Figures, Sums, figures
-from norface.protocol.tested import Tested
 
 RESAMPLES, LEVEL = 2_000, 0.95
 _AT_ONCE = 4_000_000
 """Weights of subjects that are held in memory at once."""
 
-Pair = tuple[Tested, Tested]
+Pair = tuple[Answers, Answers]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def difference(self) -> float:
-        """second - first; above 0 the second is larger."""
+        """How much larger the second is."""
         return self.second - self.first
 
 
@@ -76,40 +76,49 @@ def compare(
     Raises:
         ResultsError: The two have other tasks, labels or faces.
     """
-    seeds = list(next(iter(pairs.values())))
-    counted: dict[int, list[tuple[Sums, Sums]]] = {number: [] for number in seeds}
-    people, faces, unanswered = [], 0, 0
-    for fold, of_fold in pairs.items():
-        _check_same([tested for pair in of_fold.values() for tested in pair], fold)
-        both = np.logical_and.reduce([tested.answered for pair in of_fold.values() for tested in pair])
-        for number in seeds:
-            (first, names), (second, _) = (tested.sums(both) for tested in of_fold[number])
-            counted[number].append((first, second))
-        people.append(len(names))
-        faces, unanswered = faces + int(both.sum()), unanswered + int((~both).sum())
-    any_tested = next(iter(pairs[next(iter(pairs))].values()))[0]
-
-    def score(weights: Sequence[NDArray[np.float64]], number: int) -> tuple[Figures, Figures]:
-        sides = ([np.tensordot(w, pair[k], 1) for w, pair in zip(weights, counted[number], strict=True)] for k in (0, 1))
-        first, second = (
-            figures(any_tested.task, side, pooled=pooled, labels=any_tested.names) for side in sides
-        )
-        return first, second
-
-    ones = [np.ones((1, count)) for count in people]
-    points = [score(ones, number) for number in seeds]
-    spreads: dict[str, list[NDArray[np.float64]]] = {name: [] for name in points[0][0]}
-    for weights in _resampled(people, resamples, seed):
-        scored = [score(weights, number) for number in seeds]
-        for name, found in spreads.items():
-            found.append(np.mean([second[name] - first[name] for first, second in scored], 0))
+    paired = _Paired(pairs, pooled)
+    points = paired.figures([np.ones((1, count)) for count in paired.people])
+    drawn = [paired.figures(weights) for weights in _resampled(paired.people, resamples, seed)]
     compared = {}
-    for name, found in spreads.items():
-        firsts, seconds = (np.array([float(point[k][name][0]) for point in points]) for k in (0, 1))
-        low, high = _interval(np.concatenate(found))
+    for name in points[0][0]:
+        firsts, seconds = (np.array([float(sides[k][name][0]) for sides in points]) for k in (0, 1))
+        spread = [np.mean([second[name] - first[name] for first, second in seeds], 0) for seeds in drawn]
+        low, high = _interval(np.concatenate(spread))
         by_seed = tuple(float(value) for value in seconds - firsts)
         compared[name] = Difference(float(firsts.mean()), float(seconds.mean()), low, high, by_seed)
-    return Comparison(compared, sum(people), faces, unanswered)
+    return Comparison(compared, sum(paired.people), paired.faces, paired.unanswered)
+
+
+class _Paired:
+    """Sums over the faces of each subject, of both predictors on the same faces, by seed and fold."""
+
+    def __init__(self, pairs: Mapping[str, Mapping[int, Pair]], pooled: bool) -> None:
+        self.pooled = pooled
+        self.people: list[int] = []
+        self.faces = self.unanswered = 0
+        self.sums: dict[int, list[tuple[Sums, Sums]]] = {}
+        for fold, of_fold in pairs.items():
+            tested = [one for pair in of_fold.values() for one in pair]
+            _check_same(tested, fold)
+            answered = np.logical_and.reduce([one.answered for one in tested])
+            if not answered.any():
+                raise _cannot("test faces for which both have an answer", "none", fold)
+            for seed, (first, second) in of_fold.items():
+                self.sums.setdefault(seed, []).append((first.sums(answered)[0], second.sums(answered)[0]))
+            self.task, self.labels = tested[0].task, tested[0].names
+            self.people.append(len(tested[0].sums(answered)[1]))
+            self.faces += int(answered.sum())
+            self.unanswered += int((~answered).sum())
+
+    def figures(self, weights: Sequence[NDArray[np.float64]]) -> list[tuple[Figures, Figures]]:
+        """Figures of both predictors for each seed, where subjects count as often as the weights ``(R, S)`` say."""
+        return [(self._figures(weights, folds, 0), self._figures(weights, folds, 1)) for folds in self.sums.values()]
+
+    def _figures(
+        self, weights: Sequence[NDArray[np.float64]], folds: Sequence[tuple[Sums, Sums]], side: int
+    ) -> Figures:
+        weighed = [np.tensordot(w, pair[side], 1) for w, pair in zip(weights, folds, strict=True)]
+        return figures(self.task, weighed, pooled=self.pooled, labels=self.labels)
 
 
 def _resampled(people: Sequence[int], resamples: int, seed: int) -> Iterator[list[NDArray[np.float64]]]:
@@ -130,17 +139,20 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _check_same(tested: Sequence[Tested], fold: str) -> None:
-    where = f"comparison{f', fold {fold}' if fold else ''}"
+def _check_same(tested: Sequence[Answers], fold: str) -> None:
     for what, values in (
         ("task", {one.task for one in tested}),
         ("labels", {", ".join(one.names) for one in tested}),
         ("test faces, subjects and labels", {one.faces[:12] for one in tested}),
     ):
         if len(values) > 1:
-            raise ResultsError(
-                expected=f"two predictors with the same {what}",
-                found=" and ".join(sorted(values)),
-                where=where,
-                action="Compare runs of the same protocol on the same table.",
-            )
+            raise _cannot(f"two predictors with the same {what}", " and ".join(sorted(values)), fold)
+
+
+def _cannot(expected: str, found: str, fold: str) -> ResultsError:
+    return ResultsError(
+        expected=expected,
+        found=found,
+        where=f"comparison{f', fold {fold}' if fold else ''}",
+        action="Compare runs of the same protocol on the same table.",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -112,17 +112,12 @@ class Protocol:
     cache: str | None = None
 
     def __post_init__(self) -> None:
-        for what, names in (("variants", self.variants), ("cross.targets", self.cross.targets if self.cross else ["-"])):
-            if not names:
-                raise _wrong("at least one", "none", what)
-            for name in names:
-                if name != "-" and not _NAME.match(name):
-                    raise _wrong("names of letters, digits and _ . + -", repr(name), what)
-        for what, numbers in (("seeds", self.seeds), ("people", self.people)):
-            if numbers is not None and (not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0):
-                raise _wrong("different whole numbers, none negative, at least one", str(numbers), what)
-        if self.people is not None and min(self.people) < 1:
-            raise _wrong("numbers of people of at least 1", str(self.people), "people")
+        _check_names(self.variants, "variants")
+        if self.cross is not None:
+            _check_names(self.cross.targets, "cross.targets")
+        _check_numbers(self.seeds, 0, "seeds")
+        if self.people is not None:
+            _check_numbers(self.people, 1, "people")
         if self.baseline is not None and self.baseline not in self.variants:
             raise _wrong(f"one of {', '.join(self.variants)}", repr(self.baseline), "baseline")
         if self.folds is not None and self.cross is not None:
@@ -155,6 +150,19 @@ class Protocol:
                 # {fold} may stand inside the normalizer and the cache.
                 settings = settings.replace(f"{{{place}}}", value.replace("{fold}", fold))
         return settings
+
+
+def _check_names(names: Collection[str], where: str) -> None:
+    if not names:
+        raise _wrong("at least one", "none", where)
+    for name in names:
+        if not _NAME.match(name):  # it becomes a folder, and stands before the @ of a comparison
+            raise _wrong("names of letters, digits and _ . + -", repr(name), where)
+
+
+def _check_numbers(numbers: Sequence[int], least: int, where: str) -> None:
+    if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < least:
+        raise _wrong(f"different whole numbers of at least {least}", str(numbers), where)
 
 
 def _wrong(expected: str, found: str, where: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""``protocol.json``: every number of a protocol, read and written with checks. Tables and reports are made from it alone.
+"""``protocol.json``: every number of a protocol. Tables and reports are made from it alone.
 
 Layout::
 
@@ -34,7 +34,14 @@ CONSTANT = "nothing (constant)"
 STATES = ("finished", "failed", "elsewhere")
 Record = dict[str, Any]
 
-_LISTS: Mapping[str, type] = {"labels": str, "figures": str, "variants": str, "folds": str, "seeds": int, "remarks": str}
+_LISTS: Mapping[str, type] = {
+    "labels": str,
+    "figures": str,
+    "variants": str,
+    "folds": str,
+    "seeds": int,
+    "remarks": str,
+}
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "runs": ("variant", "fold", "people", "seed", "state"),
     "summary": ("variant", "people", "figures"),

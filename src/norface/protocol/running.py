@@ -1,4 +1,4 @@
-"""Runs a protocol: what is finished is not computed again, what was interrupted goes on, a failure stops nobody else."""
+"""Runs a protocol. What is finished is not computed again, what was interrupted goes on, a failure stops no other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from norface.classifier.prediction_table import TEST_TABLE
 from norface.errors import ConfigError
 from norface.imaging.files import write_atomically
 from norface.protocol.settings import Planned, changed
+from norface.results import TEST_TABLE
 
 MARKER, LOG, RESULTS = "run.json", "log.txt", "results.json"
 SCHEMA = 1

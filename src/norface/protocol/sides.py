@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from norface.errors import ResultsError
+from norface.protocol.answers import Answers, read_answers
 from norface.protocol.comparing import Comparison, compare
 from norface.protocol.plan import Run
 from norface.protocol.record import Record, read_record
-from norface.protocol.tested import read_tested
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Side:
         numbers = sorted({run.seed for run in self.folders})
         return [seed for seed in numbers if all(self._run(fold, seed) in self.folders for fold in self.folds)]
 
-    def folder(self, fold: str, seed: int) -> Path:
-        """Folder of one run."""
-        return self.folders[self._run(fold, seed)]
+    def answers(self, fold: str, seed: int) -> Answers:
+        """What one run answered."""
+        return read_answers(self.folders[self._run(fold, seed)])
 
     def _run(self, fold: str, seed: int) -> Run:
         return Run(self.variant, fold, self.people, seed)
@@ -58,10 +58,7 @@ def compare_sides(first: Side, second: Side, *, pooled: bool) -> tuple[Compariso
             action="Finish the runs with `norface protocol run`.",
         )
     pairs = {
-        fold: {
-            seed: (read_tested(first.folder(fold, seed)), read_tested(second.folder(fold, seed))) for seed in seeds
-        }
-        for fold in first.folds
+        fold: {seed: (first.answers(fold, seed), second.answers(fold, seed)) for seed in seeds} for fold in first.folds
     }
     return compare(pairs, pooled=pooled), seeds
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from norface.classifier.prediction_table import THRESHOLD
 from norface.errors import ResultsError
+from norface.labels import PROBABILITY_THRESHOLD
+from norface.protocol.answers import Answers, read_answers
 from norface.protocol.comparing import RESAMPLES, Comparison
 from norface.protocol.divisions import Division
 from norface.protocol.plan import Protocol, Run
@@ -20,7 +21,6 @@ from norface.protocol.record import CONSTANT, SCHEMA, Record
 from norface.protocol.running import RESULTS, Outcome
 from norface.protocol.sides import Side, compare_sides
 from norface.protocol.sums import FIGURES, MERIT, Sums, constant, figures
-from norface.protocol.tested import Tested, read_tested
 
 Cell = tuple[str, int | None]
 """A variant and a number of people."""
@@ -92,9 +92,9 @@ class Reading:
         self.notes: dict[Run, dict[str, Any]] = {}
         self.names: tuple[str, ...] = ()
         for run, folder in folders.items():
-            self._read(run, read_tested(folder), _noted(folder))
+            self._read(run, read_answers(folder), _noted(folder))
 
-    def _read(self, run: Run, tested: Tested, noted: dict[str, Any]) -> None:
+    def _read(self, run: Run, tested: Answers, noted: dict[str, Any]) -> None:
         self.names = self.names or tested.names
         if (tested.task, tested.names) != (self.protocol.task, self.names):
             raise ResultsError(
@@ -131,17 +131,17 @@ class Reading:
 
     @property
     def cells(self) -> list[Cell]:
-        """All variants and numbers of people, in the protocol's order."""
+        """All variants with each number of people, in the protocol's order."""
         people = self.protocol.people if self.protocol.people is not None else [None]
-        return [(variant, number) for variant in self.protocol.variants for number in people]
+        return [(variant, number) for number in people for variant in self.protocol.variants]
 
     def summary(self) -> list[dict[str, Any]]:
-        """Mean and spread of every figure, by variant and people; the constant predictor last."""
-        found = [self._summary(cell, cell, self.sums) for cell in self.cells if self.whole(cell)]
+        """Mean and spread of every figure, by people and variant; the constant predictor last."""
+        found = []
         for number in dict.fromkeys(number for _, number in self.cells):
-            cell = next((cell for cell in self.cells if cell[1] == number and self.whole(cell)), None)
-            if cell is not None:
-                found.append(self._summary(cell, (CONSTANT, number), self.blind))
+            cells = [cell for cell in self.cells if cell[1] == number and self.whole(cell)]
+            found += [self._summary(cell, cell, self.sums) for cell in cells]
+            found += [self._summary(cell, (CONSTANT, number), self.blind) for cell in cells[:1]]
         return found
 
     def _summary(self, cell: Cell, shown: Cell, sums: Mapping[Run, Sums]) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _facts(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
         "interval": f"95 %, {RESAMPLES} draws of the test subjects of each fold",
     }
     if protocol.task == "au":
-        facts["threshold"] = THRESHOLD
+        facts["threshold"] = PROBABILITY_THRESHOLD
     for key in ("dataset", "facts", "occurrence"):
         if key in table.meta.provenance:
             facts[key] = table.meta.provenance[key]

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from norface.labels import PROBABILITY_THRESHOLD
+
 Sums = NDArray[np.float64]
 """``(..., C, C)`` confusion for ``fer``; ``(..., 4, K)`` hits, false alarms, misses, rightly silent for ``au``;
 ``(..., 7, K)`` n, x, y, xx, yy, xy, |x - y| for ``au-intensity``, x the answer and y the label."""
@@ -49,7 +51,7 @@ def sums(task: str, labels: NDArray[np.float64], answers: NDArray[np.float64], s
         return counted.reshape(count, classes, classes).astype(np.float64)
     known = ~np.isnan(labels)
     if task == "au":
-        said, yes, no = answers >= 0.5, labels == 1, labels == 0
+        said, yes, no = answers >= PROBABILITY_THRESHOLD, labels == 1, labels == 0
         parts = [said & yes, said & no, ~said & yes, ~said & no]
     else:
         x, y = np.where(known, answers, 0.0), np.where(known, labels, 0.0)
@@ -99,7 +101,9 @@ def figures(task: str, folds: Sequence[Sums], *, pooled: bool, labels: Sequence[
         recall = over.pop("recall")
         return over | {f"recall.{label}": recall[..., k] for k, label in enumerate(labels)}
     means = {name: _nanmean(values, -1) for name, values in over.items()}
-    return means | {f"{name}.{label}": values[..., k] for name, values in over.items() for k, label in enumerate(labels)}
+    return means | {
+        f"{name}.{label}": values[..., k] for name, values in over.items() for k, label in enumerate(labels)
+    }
 
 
 def _emotions(confusion: Sums) -> Figures:

@@ -25,7 +25,7 @@ def people_curves(curves: Mapping[str, Sequence[Point]], metric: str, constant: 
         theme: Colours.
     """
     drawn, (ax,) = new_figure(theme, 7.2, 4.4)
-    title(ax, f"{metric} against labelled people", theme)
+    title(ax, f"{metric[:1].upper()}{metric[1:]} by labelled people", theme)
     people = sorted({number for points in curves.values() for number, _, _ in points})
     dashes = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
     for place, (name, points) in enumerate(curves.items()):
@@ -71,11 +71,11 @@ def difference_bars(bars: Sequence[Bar], heading: str, metric: str, theme: Theme
     title(ax, heading, theme)
     ax.axvline(0.0, color=theme.muted, linewidth=1.0)
     for row, bar in enumerate(bars):
-        known = bar.low is not None and bar.high is not None
-        certain = known and (bar.low > 0 or bar.high < 0)  # type: ignore[operator]
         colour = theme.cycle[2] if bar.difference >= 0 else theme.bad
-        if known:
-            ax.plot([bar.low, bar.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")  # type: ignore[list-item]
+        certain = False
+        if bar.low is not None and bar.high is not None:
+            certain = bar.low > 0 or bar.high < 0
+            ax.plot([bar.low, bar.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")
         face = colour if certain else theme.surface
         ax.plot(bar.difference, row, "o", color=colour, markerfacecolor=face, markersize=6.5, markeredgewidth=1.6)
     ax.set_yticks(range(len(bars)), [plain(bar.name) for bar in bars], color=theme.text)

@@ -121,7 +121,7 @@ def _people(record: Record, album: Album) -> Markup:
 def _differences(record: Record, album: Album) -> Markup:
     merit = record["merit"]
     scale = 100.0 if merit in PERCENT else 1.0
-    unit = " points" if merit in PERCENT else ""
+    unit = " in points" if merit in PERCENT else ""
     pieces = [
         element(
             "p",
@@ -135,7 +135,7 @@ def _differences(record: Record, album: Album) -> Markup:
         bars = [bar for block in blocks if (bar := _bar(block, merit, scale)) is not None]
         heading = f"With {people} labelled people" if people is not None else "Differences"
         if bars:
-            metric = f"{_words(record, merit).removesuffix(', %')}{unit}, difference to {record['baseline']}"
+            metric = f"{_words(record, merit).removesuffix(', %')}, difference to {record['baseline']}{unit}"
             alt = ", ".join(f"{bar.name} {bar.difference:+.3g}" for bar in bars)
             pieces.append(
                 album.add(f"differences-{people or 'all'}", partial(difference_bars, bars, heading, metric), alt=alt)

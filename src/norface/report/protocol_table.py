@@ -150,7 +150,7 @@ def shown_figures(record: Block, found: Mapping[str, Difference]) -> list[tuple[
         one = found[name]
         if not math.isnan(one.difference):
             kind, _, label = name.partition(".")
-            words = label if kind == merit else f"recall {label}" if label else NAMES[kind]
+            words = NAMES[kind] if not label else label if kind == merit else f"recall, {label}"
             low, high = (signed(name, value) for value in (one.low, one.high))
             interval = NOT_AVAILABLE if math.isnan(one.low) else f"{low} to {high}"
             first, second = (Cell(name, value, None).text() for value in (one.first, one.second))
@@ -176,7 +176,9 @@ def _cell(found: Mapping[str, Any], name: str, spread: str) -> Cell:
 
 def _caption(record: Block, spread: str) -> str:
     task = str(record["task"])
-    what = {"fer": "percent", "au": "F1 in percent, threshold 0.5", "au-intensity": "intensities 0 to 5"}[task]
+    what = {"fer": "figures in percent", "au": "F1 in percent, threshold 0.5", "au-intensity": "intensities 0 to 5"}[
+        task
+    ]
     folds = len(record["folds"])  # type: ignore[arg-type]
     how = {"mean": f"mean of {folds} folds", "pooled": f"all faces of {folds} folds"}[str(record["over_folds"])]
     words = [f"{record['name']}: {what}"] + ([how] if folds > 1 else [])

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from norface.classifier.prediction_table import TEST_TABLE
 from norface.errors import ResultsError
 from norface.protocol.sums import Sums, sums
+from norface.results import TEST_TABLE
 
 _ANSWER, _LABEL = {"fer": "p", "au": "p", "au-intensity": "r"}, {"au": "c", "au-intensity": "r"}
 
 
 @dataclass(frozen=True)
-class Tested:
+class Answers:
     """Labels and answers of the test faces.
 
     Args:
@@ -51,7 +51,7 @@ class Tested:
         return counted, tuple(str(name) for name in names)
 
 
-def read_tested(folder: Path) -> Tested:
+def read_answers(folder: Path) -> Answers:
     """Read what a test left in its run folder.
 
     Raises:
@@ -72,7 +72,7 @@ def read_tested(folder: Path) -> Tested:
         ) from error
 
 
-def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) -> Tested:
+def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) -> Answers:
     answers = table[[f"{name}_{_ANSWER[task]}" for name in names]].to_numpy(np.float64)
     if task == "fer":
         known = table["true_emotion"].astype("str") if "true_emotion" in table else pd.Series([""] * len(table))
@@ -92,7 +92,7 @@ def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) 
     digest = hashlib.sha256(np.nan_to_num(labels, nan=-1.0).tobytes())
     for name in ("face_id", "subject"):
         digest.update("\0".join(table[name].astype(str)).encode())
-    return Tested(
+    return Answers(
         task=task,
         names=names,
         faces=digest.hexdigest(),
