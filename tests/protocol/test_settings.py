@@ -26,14 +26,9 @@ def plan(files: Path, out: str = "out", **options: Any) -> list[Any]:
         "raw": Variant([str(files / "raw.yaml")]),
         "full": Variant([], {"model": {"init_args": {"encoder_weights": "{normalizer}"}}}),
     }
-    given: dict[str, Any] = {
-        "seeds": [4],
-        "people": [2],
-        "normalizer": str(files / "n-{fold}.ckpt"),
-        "cache": "c-{fold}",
-    }
-    common = [str(files / "common.yaml")]
-    protocol = Protocol(name="p", task="fer", configs=common, table="faces", variants=variants, **given)
+    given: dict[str, Any] = {"seeds": [4], "people": [2], "cache": "c-{fold}"}
+    given |= {"normalizer": str(files / "n-{fold}.ckpt"), "configs": [str(files / "common.yaml")], **options}
+    protocol = Protocol(name="p", task="fer", table="faces", variants=variants, **given)
     fold = {"class_path": "norface.data.SeededFold", "init_args": {"fold": 1}}
     division = Division("a", "faces", fold, small_table(["x", "y"], split={"x": "train", "y": "test"}))
     return plan_runs(protocol, [division], files / out)
