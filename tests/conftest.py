@@ -13,8 +13,9 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 import numpy as np
-import offline
 import pytest
+
+import offline
 
 offline.guard()
 

@@ -20,12 +20,21 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("data", "teachers"),
     ("normalizer", "faces"),
     ("classifier",),
+    ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
     ("report", "evaluation", "export"),
     ("cli",),
     ("__main__",),
 )
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row}
-LIGHTNING = {"module.py", "task.py", "datamodule.py", "preview.py", "training.py", "launching.py"}
+LIGHTNING = {
+    "module.py",
+    "task.py",
+    "datamodule.py",
+    "prediction_table.py",
+    "preview.py",
+    "training.py",
+    "launching.py",
+}
 MAX_LINES = 400
 FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|tools|stuff)\.py$")
 

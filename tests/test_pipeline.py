@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from norface.cli.main import main
@@ -147,3 +149,29 @@ def test_classifier_can_be_validated_tested_and_applied(run: Path) -> None:
     classifier = str(run / "classifier/fer/raw/checkpoints/last.ckpt")
     for command in ("validate", "test", "predict"):
         assert main([command, *words, *SMALL, "--ckpt_path", classifier]) == 0
+    table, faces = pd.read_parquet(run / "again" / "predictions.parquet"), pd.read_parquet(run / "faces/faces.parquet")
+    assert table["face_id"].tolist() == faces["face_id"].tolist() and table["success"].all()
+    assert set(table["emotion"]) <= set(faces["emotion"])
+    probabilities = table[[name for name in table.columns if name.endswith("_p")]]
+    assert probabilities.shape[1] == 8 and np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_prediction_of_new_faces_tells_how_well_each_was_normalized(run: Path, tmp_path: Path) -> None:
+    faces = pd.read_parquet(run / "faces/faces.parquet")
+    new = faces[faces["split"] == "test"].drop(columns=["split", "emotion"])
+    new["image"] = [str(Path("images") / Path(name).name) for name in new["image"]]
+    (tmp_path / "images").symlink_to(run / "faces/images")
+    new[[c for c in new.columns if not c.startswith("AU") and c != "normalized"]].to_csv(
+        tmp_path / "new.csv", index=False
+    )
+    words = [*config("classifier/fer"), "--run", str(tmp_path), "--data.table", str(tmp_path / "new.csv"), *SMALL]
+    words += ["--data.normalizer.checkpoint", str(run / "normalizer/checkpoints/last.ckpt")]
+    words += ["--data.normalizer.identity_teacher", "TrainedIdentity"]
+    words += ["--data.normalizer.identity_teacher.checkpoint", str(run / "teacher/identity/checkpoints/last.ckpt")]
+    words += ["--data.cache_dir", str(tmp_path / "cache")]
+    assert main(["predict", *words, "--ckpt_path", str(run / "classifier/fer/both/checkpoints/last.ckpt")]) == 0
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert (
+        table["face_id"].tolist() == new["face_id"].tolist()
+    )  # every face, although nothing says which split it is of
+    assert table["identity_to_target"].notna().all() and "gate_normalized_3" in table

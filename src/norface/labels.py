@@ -55,6 +55,9 @@ MAX_INTENSITY = 5.0
 OCCURRENCE_THRESHOLD = 2.0
 """An action unit counts as present from this intensity on, where only intensities are known (DISFA's convention)."""
 
+PROBABILITY_THRESHOLD = 0.5
+"""From this probability on, a classifier says that an action unit is shown (the literature's)."""
+
 LANDMARKS: tuple[str, ...] = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 """The five points; right and left are the subject's own."""
 

@@ -35,6 +35,9 @@ Results = dict[str, object]
 RESULTS_SCHEMA = 1
 """Version of the layout above; a file of another version is refused."""
 
+TEST_TABLE = "test_predictions.parquet"
+"""What a classifier's test leaves in its run folder: the answer for each face."""
+
 INPUTS: tuple[str, ...] = ("raw", "raw_pretrained", "normalized", "both", "oracle")
 """What a probe or classifier reads."""
 

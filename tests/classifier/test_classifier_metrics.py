@@ -120,7 +120,7 @@ def test_large_offsets_do_not_drown_the_variance() -> None:
 
 
 def test_expert_use_is_the_mean_gate() -> None:
-    use = ExpertUse(labels=3, streams=2, experts=2)
+    use = ExpertUse(labels=3, streams=2, input_experts=2, output_experts=2)
     input_gates = torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.0, 1.0]]])  # 2 faces, 2 streams
     output_gates = torch.tensor([[[1.0, 0.0]] * 3, [[0.0, 1.0]] * 3])
     presence = torch.tensor([[1, 0, 0], [1, 1, 0]])  # nobody shows the third label

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import lightning as L
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from norface.backbones import ConvEncoder
 from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
+from norface.classifier.experts import MultiGateExperts
 from norface.classifier.module import ClassifierTask
 from norface.classifier.streams import Streams
 from norface.data.subjects import check_unseen
@@ -82,6 +84,12 @@ class BrightCorners(L.LightningDataModule):
 
     def check_unseen(self, trained_on: Iterable[str]) -> None:
         check_unseen(self.tested, trained_on, what="classifier", allow=False)
+
+    def asked_for(self) -> pd.DataFrame:
+        return pd.DataFrame({"face_id": [sample["face_id"] for sample in self.samples], "success": 1, "error": ""})
+
+    def test_faces(self) -> pd.DataFrame:
+        return self.asked_for().assign(subject="a", split="test")
 
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]
@@ -236,6 +244,7 @@ def test_a_fully_missing_action_unit_teaches_nothing(
     make_trainer(tmp_path, epochs=0).fit(untrained, datamodule=data)
     assert untrained.network is not None
     before, after = untrained.network, module.network
+    assert isinstance(after.output_experts, MultiGateExperts) and isinstance(before.output_experts, MultiGateExperts)
     router, started = after.output_experts.router, before.output_experts.router
     for trained, start in (
         (after.head_weight, before.head_weight),
@@ -344,7 +353,7 @@ def test_the_checkpoint_is_plain_and_complete(tmp_path: Path, task: type[Classif
     assert classifier.subjects == ("a", "b") and not classifier.network.training
     batches = make_trainer(tmp_path).predict(make(task), datamodule=BrightCorners(), ckpt_path=str(path))
     assert batches is not None
-    predicted = torch.cat([batch["probabilities"] for batch in batches])  # type: ignore[call-overload]
+    predicted = torch.cat([batch["answers"] for batch in batches])  # type: ignore[call-overload]
     assert [name for batch in batches for name in batch["face_id"]][:2] == ["face0", "face1"]  # type: ignore[call-overload]
     samples = BrightCorners().samples
     direct = classifier.predict(

@@ -24,8 +24,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from mutations import anything_in_json, damaged, damaged_json
 
+from mutations import anything_in_json, damaged, damaged_json
 from norface.backbones import ConvEncoder
 from norface.cache import CacheIdentity
 from norface.cache.manifest import MANIFEST, Manifest, plan

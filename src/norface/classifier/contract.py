@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol, TypedDict
 
+import pandas as pd
 from torch import Tensor
 
 from norface.imaging.alignment import Alignment
@@ -30,6 +31,12 @@ class LabelledFaces(Protocol):
     def known_counts(self, kind: Literal["c", "r"]) -> tuple[int, ...]:
         """Training faces whose occurrence (c) or intensity (r) of each action unit is known."""
 
+    def asked_for(self) -> pd.DataFrame:
+        """Faces that prediction is asked for, in the table's order: ``face_id``, ``success`` 0 or 1, ``error``, ..."""
+
+    def test_faces(self) -> pd.DataFrame:
+        """Faces of the test in the table's order: the same, and ``true_<label>`` of every label that is known."""
+
     def check_unseen(self, trained_on: Iterable[str]) -> None:
         """Refuse to test on people that were trained on, unless that is allowed."""
 
@@ -38,8 +45,10 @@ class Prediction(TypedDict):
     """What predicting a batch returns."""
 
     face_id: list[str]
-    probabilities: Tensor
+    answers: Tensor
     """``(B, L)``: probabilities of emotions or action units; for the intensity task, intensities 0..5."""
+    gates: dict[str, Tensor]
+    """``(B, m)``: shares of the input experts for each stream, by its name; ``output``: mean of the labels' gates."""
 
 
 def plain(value: object) -> object:

@@ -1,4 +1,7 @@
-"""Mixtures of experts: one for representations on the input side, one shared by all labels on the output side."""
+"""Mixtures of experts: one for representations on the input side, one shared by all labels on the output side.
+
+And the dense block that stands in for either of them in ablations.
+"""
 
 from __future__ import annotations
 
@@ -121,3 +124,35 @@ class MultiGateExperts(nn.Module):
         routing: Routing = self.router(x)
         answers = self.experts(x.expand(self.router.experts, -1, -1))  # (m, B, outputs)
         return torch.einsum("blm,mbo->blo", routing.gates.to(answers.dtype), answers), routing
+
+
+class DenseBlock(nn.Module):
+    """What a mixture is compared with: one Linear-GELU-Linear network as wide as all m experts together, no gates.
+
+    It has the weights of all experts (only the routers' and the outputs' biases are fewer) and computes all of them for
+    every input: as many operations as the output mixture, m / k times those of the input mixture. So the comparison
+    shows what routing adds to capacity, and where it is uneven, the dense block has the advantage. All labels share its
+    output, as they would share features that are simply concatenated.
+
+    Args:
+        inputs: Length of an input, which should be of unit scale.
+        hidden: Hidden units of one expert.
+        outputs: Length of an output.
+        labels: L, how many labels the output is handed to; None: no label has one of its own.
+        experts: m.
+        dropout: In the hidden layer.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, outputs: int, *, experts: int, labels: int | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.labels = labels
+        self.network = Experts(inputs, experts * hidden, outputs, experts=1, dropout=dropout)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+        """Inputs ``(T, inputs)`` to ``(T, outputs)``, or ``(T, L, outputs)`` with labels; gates of no expert."""
+        answer: Tensor = self.network(x.unsqueeze(0)).squeeze(0)
+        if self.labels is None:
+            return answer, Routing.of_none(x, gates=1)
+        return answer.unsqueeze(1).expand(-1, self.labels, -1), Routing.of_none(x, gates=self.labels)

@@ -51,6 +51,7 @@ class ClassifierTask(L.LightningModule, ABC):
         grid: Cells per side of the pooled embedding grid.
         experts: Experts of either mixture.
         top_k: Experts that one gate chooses.
+        input_experts, output_experts: Whether there is this mixture, or a dense block of its capacity as an ablation.
         dropout: Of pooled embeddings and of the experts' hidden units.
         balance_weight: Weight of the experts' importance and load balance.
         lr: Highest learning rate.
@@ -73,6 +74,8 @@ class ClassifierTask(L.LightningModule, ABC):
         grid: int = 4,
         experts: int = 4,
         top_k: int = 2,
+        input_experts: bool = True,
+        output_experts: bool = True,
         dropout: float = 0.2,
         balance_weight: float = 0.001,
         lr: float = 2e-3,
@@ -97,11 +100,14 @@ class ClassifierTask(L.LightningModule, ABC):
             "grid": grid,
             "experts": experts,
             "top_k": top_k,
+            "input_experts": input_experts,
+            "output_experts": output_experts,
             "dropout": dropout,
         }
         # As a description: a module here would appear a second time in the checkpoint.
         self.backbone = describe(backbone if backbone is not None else ConvEncoder())
-        self.streams, self.experts = streams, experts
+        self.streams = streams
+        self.experts = {"input_experts": experts * input_experts, "output_experts": experts * output_experts}
         self.balance_weight, self.lr, self.weight_decay, self.warmup = balance_weight, lr, weight_decay, warmup
         self.encoder_weights, self.seed = encoder_weights, seed
         self.network: ExpressionClassifier | None = None
@@ -175,7 +181,7 @@ class ClassifierTask(L.LightningModule, ABC):
             self._set_balance(faces)
         self.val_scores, self.test_scores = self.make_scores(), self.make_scores()
         stream_names = self.network.streams.names
-        self.expert_use = ExpertUse(labels=len(self.names), streams=len(stream_names), experts=self.experts)
+        self.expert_use = ExpertUse(labels=len(self.names), streams=len(stream_names), **self.experts)
         self.tested_faces = TestedFaces()
 
     def _set_balance(self, faces: LabelledFaces) -> None:
@@ -301,8 +307,8 @@ class ClassifierTask(L.LightningModule, ABC):
         answer, _ = self.shared_step(batch, "val")
         self.val_scores.update(ACTIVATIONS[self.task](answer.logits), self.labels(batch))
 
-    def test_step(self, batch: FaceSample, batch_idx: int) -> None:
-        """Accumulate scores, expert use and counts."""
+    def test_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
+        """Accumulate scores, expert use and counts; hand the answers on, see `TestTable`."""
         if batch_idx == 0:
             self._check_streams(batch)
         answer, _ = self.shared_step(batch, "test")
@@ -310,11 +316,20 @@ class ClassifierTask(L.LightningModule, ABC):
         self.test_scores.update(ACTIVATIONS[self.task](answer.logits), labels)
         self.expert_use.update(answer.input_gates, answer.output_gates, self.presence(labels))
         self.tested_faces.update(batch["subject"])
+        return self._prediction(batch, answer)
 
     def predict_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
-        """Probabilities, or intensities, of every face."""
-        answer = self(batch["original"], batch["normalized"])
-        return {"face_id": list(batch["face_id"]), "probabilities": ACTIVATIONS[self.task](answer.logits)}
+        """Probabilities, or intensities, of every face, and the gates behind them."""
+        return self._prediction(batch, self(batch["original"], batch["normalized"]))
+
+    def _prediction(self, batch: FaceSample, answer: Classified) -> Prediction:
+        assert self.network is not None, "it has answered"
+        gates = dict(zip(self.network.streams.names, answer.input_gates.unbind(1), strict=True))
+        return {
+            "face_id": list(batch["face_id"]),
+            "answers": ACTIVATIONS[self.task](answer.logits),
+            "gates": {**gates, "output": answer.output_gates.mean(1)},
+        }
 
     def _check_streams(self, batch: FaceSample) -> None:
         if self.streams != "original" and torch.equal(batch["original"], batch["normalized"]):
@@ -338,13 +353,15 @@ class ClassifierTask(L.LightningModule, ABC):
         self.log_dict({f"test/{name}": value for name, value in self.summary(scores).items()})
         use = self.expert_use.compute()
         by_stream = dict(zip(self.network.streams.names, use["input_by_stream"], strict=True))
+        of_input = {"input": use["input"], "input_by_stream": by_stream} if self.experts["input_experts"] else {}
+        of_output = {"output": use["output"]} if self.experts["output_experts"] else {}
         results: dict[str, Any] = {
             "task": self.task,
             "streams": self.streams,
             "labels": list(self.names),
             **self.results(scores),
             "balancing": (self.header or {}).get("balancing"),
-            "expert_use": {"input": use["input"], "input_by_stream": by_stream, "output": use["output"]},
+            "expert_use": {**of_input, **of_output},
             **self.tested_faces.compute(),
         }
         self.test_results = {name: plain(value) for name, value in results.items()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from norface.backbones.conv import ConvEncoder
-from norface.classifier.experts import MixtureOfExperts, MultiGateExperts
+from norface.classifier.experts import DenseBlock, MixtureOfExperts, MultiGateExperts
 from norface.classifier.streams import FaceStreams, Streams
 from norface.specs import Described
 
@@ -19,9 +19,9 @@ class Classified(NamedTuple):
 
     Attributes:
         logits: ``(B, L)``, one per label.
-        input_gates: ``(B, S, m)``, which experts read which stream.
-        output_gates: ``(B, L, m)``, which experts serve which label.
-        balance: Scalar balance loss of both mixtures.
+        input_gates: ``(B, S, m)``, which experts read which stream; m is 0 without input experts.
+        output_gates: ``(B, L, m)``, which experts serve which label; m is 0 without output experts.
+        balance: Scalar balance loss of the mixtures.
     """
 
     logits: Tensor
@@ -47,6 +47,8 @@ class ExpressionClassifier(nn.Module, Described):
         grid: Cells per side of the pooled embedding grid.
         experts: m, of either mixture.
         top_k: k, of either mixture.
+        input_experts, output_experts: Whether there is this mixture; a `DenseBlock` of the same capacity stands in its
+            place where not. Without both, the streams are simply concatenated.
         dropout: Of pooled embeddings and of the experts' hidden units.
     """
 
@@ -64,17 +66,26 @@ class ExpressionClassifier(nn.Module, Described):
         grid: int = 4,
         experts: int = 4,
         top_k: int = 2,
+        input_experts: bool = True,
+        output_experts: bool = True,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
         self.streams = FaceStreams(
             backbone, streams=streams, features=features, grid=grid, shared_backbone=shared_backbone, dropout=dropout
         )
-        self.input_experts = MixtureOfExperts(features, hidden, features, experts=experts, top_k=top_k, dropout=dropout)
+        sizes: dict[str, Any] = {"experts": experts, "dropout": dropout}
+        self.input_experts: nn.Module = (
+            MixtureOfExperts(features, hidden, features, top_k=top_k, **sizes)
+            if input_experts
+            else DenseBlock(features, hidden, features, **sizes)
+        )
         joint = len(self.streams.names) * features
         self.norm = nn.LayerNorm(joint)
-        self.output_experts = MultiGateExperts(
-            joint, hidden, features, labels=labels, experts=experts, top_k=top_k, dropout=dropout
+        self.output_experts: nn.Module = (
+            MultiGateExperts(joint, hidden, features, labels=labels, top_k=top_k, **sizes)
+            if output_experts
+            else DenseBlock(joint, hidden, features, labels=labels, **sizes)
         )
         self.head_weight = nn.Parameter(torch.randn(labels, features) / math.sqrt(features))
         self.head_bias = nn.Parameter(torch.zeros(labels))

@@ -23,12 +23,20 @@ class Routing(NamedTuple):
     importance: Tensor
     load: Tensor
 
+    @classmethod
+    def of_none(cls, x: Tensor, *, gates: int) -> Routing:
+        """Gates where there are no experts to choose from: ``(T, G, 0)``."""
+        nobody = x.new_zeros(gates, 0, dtype=torch.float32)
+        return cls(nobody.expand(len(x), -1, -1), nobody, nobody)
+
     def balance_loss(self, counted: Tensor | None = None) -> Tensor:
-        """``CV^2(importance) + CV^2(load)``, mean over the gates; scalar, 0 when all experts are used alike.
+        """``CV^2(importance) + CV^2(load)``, mean over the gates; scalar, 0 when all are used alike or there are none.
 
         Args:
             counted: bool ``(G,)``, which gates count; None: all.
         """
+        if self.importance.shape[-1] == 0:
+            return self.importance.sum()
         loss = squared_variation(self.importance) + squared_variation(self.load)
         return loss.mean() if counted is None else loss[counted].mean()
 

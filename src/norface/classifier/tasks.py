@@ -35,8 +35,8 @@ class EmotionTask(ClassifierTask):
         label_smoothing: Of the cross-entropy.
         class_weighting: Whether rare emotions weigh more in the loss, by the inverse of their count. Not together
             with balanced sampling, which does the same.
-        backbone, streams, shared_backbone, features, hidden, grid, experts, top_k, dropout, balance_weight, lr,
-            weight_decay, warmup, encoder_weights, seed: See `ClassifierTask`.
+        backbone, streams, shared_backbone, features, hidden, grid, experts, top_k, input_experts, output_experts,
+            dropout, balance_weight, lr, weight_decay, warmup, encoder_weights, seed: See `ClassifierTask`.
     """
 
     task = "fer"
@@ -54,6 +54,8 @@ class EmotionTask(ClassifierTask):
         grid: int = 4,
         experts: int = 4,
         top_k: int = 2,
+        input_experts: bool = True,
+        output_experts: bool = True,
         dropout: float = 0.2,
         balance_weight: float = 0.001,
         lr: float = 2e-3,
@@ -71,6 +73,8 @@ class EmotionTask(ClassifierTask):
             grid=grid,
             experts=experts,
             top_k=top_k,
+            input_experts=input_experts,
+            output_experts=output_experts,
             dropout=dropout,
             balance_weight=balance_weight,
             lr=lr,

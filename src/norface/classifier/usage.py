@@ -13,7 +13,7 @@ class ExpertUse(Metric):
     Args:
         labels: L.
         streams: S.
-        experts: m.
+        input_experts, output_experts: m of either mixture, 0 where there is none.
     """
 
     by_label: Tensor
@@ -23,12 +23,13 @@ class ExpertUse(Metric):
     faces: Tensor
     full_state_update = False
 
-    def __init__(self, *, labels: int, streams: int, experts: int) -> None:
+    def __init__(self, *, labels: int, streams: int, input_experts: int, output_experts: int) -> None:
         super().__init__()
-        self.add_state("by_label", torch.zeros(labels, streams, experts, dtype=torch.float64), dist_reduce_fx="sum")
+        by_label = torch.zeros(labels, streams, input_experts, dtype=torch.float64)
+        self.add_state("by_label", by_label, dist_reduce_fx="sum")
         self.add_state("label_weight", torch.zeros(labels, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("by_stream", torch.zeros(streams, experts, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("by_output", torch.zeros(labels, experts, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("by_stream", torch.zeros(streams, input_experts, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("by_output", torch.zeros(labels, output_experts, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("faces", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, input_gates: Tensor, output_gates: Tensor, presence: Tensor) -> None:

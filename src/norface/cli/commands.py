@@ -72,6 +72,14 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "cache stats": Command("size, parents and quality figures of a cache", "norface.cli.cache:stats"),
         "cache export": Command("write a cache out as PNG files", "norface.cli.cache:export"),
     },
+    "Protocols": {
+        "protocol run": Command(
+            "train and test variants on all folds and seeds; table and report",
+            "norface.cli.protocol:run",
+            positional=False,
+        ),
+        "protocol compare": Command("is one variant better than another?", "norface.cli.protocol:compare"),
+    },
     "Use elsewhere": {
         "export": Command(
             "write a normalizer or a classifier as an ONNX file", "norface.cli.export:export", positional=False

@@ -6,6 +6,7 @@ folder, resuming, testing after fitting, results, and errors a user can read.
 
 from __future__ import annotations
 
+import importlib
 import signal
 import warnings
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ import norface.classifier
 import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
+from norface.classifier.module import ClassifierTask
+from norface.classifier.prediction_table import PredictionTable, TestTable
 from norface.cli.allowed_code import check_classes, only_code_of
 from norface.cli.history import join, set_aside
 from norface.cli.launching import quiet
@@ -138,8 +141,24 @@ class NorfaceCLI(LightningCLI):
         """Join the curves; test, where asked for."""
         join(Path(self._options()["run"]))
         if self._options()["test_after_fit"]:
+            self.before_test()
             self.trainer.test(self.model, datamodule=self.datamodule, weights_only=True)
             self.after_test()
+
+    def before_test(self) -> None:
+        """A classifier's answers for the test faces go into the run folder."""
+        if isinstance(self.model, ClassifierTask):
+            self.trainer.callbacks.append(TestTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+
+    def before_predict(self) -> None:
+        """A classifier's predictions become a table in the run folder."""
+        if isinstance(self.model, ClassifierTask):
+            self.trainer.callbacks.append(PredictionTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+
+    def after_predict(self) -> None:
+        """Say where it is."""
+        if isinstance(self.model, ClassifierTask) and self.trainer.is_global_zero:
+            print(f"{Path(self._options()['run']) / 'predictions.parquet'} and .csv: one row per face")
 
     def after_test(self) -> None:
         """Write the test figures into the results file."""
@@ -233,15 +252,16 @@ def _not_loaded(error: Exception, where: str) -> CheckpointError:
     )
 
 
-def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
+def make_cli(args: list[str], *, run: bool = True, kind: type[NorfaceCLI] = NorfaceCLI) -> NorfaceCLI:
     """Parse a command line and build what it names.
 
     Args:
         args: Subcommand and options; without `run`, options only.
         run: Also run the subcommand.
+        kind: Class of the command line.
     """
     with only_code_of(()):  # from Python too; packages that the command line allows stay allowed
-        return NorfaceCLI(
+        return kind(
             LightningModule,
             LightningDataModule,
             subclass_mode_model=True,
@@ -254,6 +274,27 @@ def make_cli(args: list[str], *, run: bool = True) -> NorfaceCLI:
             args=args,
             run=run,
         )
+
+
+class _Parsed(NorfaceCLI):
+    """Reads the settings and builds nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Nothing."""
+
+
+def parsed_model(args: list[str]) -> type:
+    """Class of the model that a command line of `fit`, without the command, asks for; all of it is checked.
+
+    Raises:
+        UsageError: A setting does not exist, or has a value of the wrong type.
+    """
+    quiet()
+    config = make_cli(args, run=False, kind=_Parsed).config
+    module, _, name = str(config["model"]["class_path"]).rpartition(".")
+    model = getattr(importlib.import_module(module), name)
+    assert isinstance(model, type)
+    return model
 
 
 def main(args: list[str]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from norface.data.datamodule import FaceDataModule
+    from norface.data.few import FewSubjects
     from norface.data.folds import OfficialSplit, OrderedFold, PublishedFold, SeededFold
     from norface.data.pairs import PairPolicy
     from norface.data.stride import EveryNth
@@ -16,6 +17,7 @@ __all__ = [
     "EveryNth",
     "FaceDataModule",
     "FaceTable",
+    "FewSubjects",
     "OfficialSplit",
     "OrderedFold",
     "PairPolicy",
@@ -28,6 +30,7 @@ _MODULES = {
     "EveryNth": "stride",
     "FaceDataModule": "datamodule",
     "FaceTable": "table",
+    "FewSubjects": "few",
     "OfficialSplit": "folds",
     "OrderedFold": "folds",
     "PairPolicy": "pairs",

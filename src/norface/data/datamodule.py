@@ -11,13 +11,16 @@ import lightning as L
 import numpy as np
 import pandas as pd
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate, default_convert
 
 from norface.cache import NormalizedCache, NormalizerSource
+from norface.data.asked import asked_for, with_labels
 from norface.data.caching import Alone, build_cache, cached_rows, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
+from norface.data.few import FewSubjects
 from norface.data.folds import Fold
 from norface.data.images import FaceReader, ImageReader
 from norface.data.label_counts import class_counts, known_counts, occurrence_rates
@@ -55,11 +58,12 @@ class FaceDataModule(L.LightningDataModule):
         num_workers: Processes that read and augment; 0: the main process does.
         seed: Order, augmentation and pairs; these depend on (seed, epoch, index) only.
         splits: Subjects of each split (int) or share of them (float), where the table has no column `split`;
-            None: 60 % normalizer, 15 % train, 5 % val, 20 % test.
+            None: 60 % normalizer, 15 % train, 5 % val, 20 % test. Not for predicting, which is for all of them.
         split_seed: Which people stand in which split; stages that follow each other need the same.
         folds: Who trains and who is tested, in place of `splits` and of a column `split`: a `PublishedFold`,
             `OfficialSplit`, `OrderedFold` or `SeededFold`.
         stride: Every n-th frame of the sequences of a video set; None: all.
+        few_subjects: So many of the training subjects; None: all.
         sampling: Training faces are drawn uniformly, or so that all emotions come up equally often (balanced).
         train_split: Split to train on.
         val_split: Split to validate on.
@@ -98,6 +102,7 @@ class FaceDataModule(L.LightningDataModule):
         split_seed: int = 0,
         folds: Fold | None = None,
         stride: EveryNth | None = None,
+        few_subjects: FewSubjects | None = None,
         sampling: Sampling = "uniform",
         train_split: str = "train",
         val_split: str = "val",
@@ -129,7 +134,8 @@ class FaceDataModule(L.LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.epoch_faces = epoch_faces
         self.shares: Mapping[str, int | float] = splits or DEFAULT_SHARES
-        self.split_seed, self.folds, self.stride, self.sampling = split_seed, folds, stride, sampling
+        self.split_seed, self.folds, self.sampling = split_seed, folds, sampling
+        self.stride, self.few_subjects = stride, few_subjects
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
         self.pairs, self.source, self.augment = pairs, source, augment
         self.normalizer, self.cache_dir, self.allow_leakage = normalizer, cache_dir, allow_leakage
@@ -230,7 +236,11 @@ class FaceDataModule(L.LightningDataModule):
     def protocol(self) -> dict[str, object]:
         """What a report must say of how these faces were chosen, as plain data; only what is not the default."""
         return describe_protocol(
-            self.table.meta.provenance, stride=self.stride, sampling=self.sampling, leaked=self.leaked_subjects
+            self.table.meta.provenance,
+            stride=self.stride,
+            few=self.few_subjects,
+            sampling=self.sampling,
+            leaked=self.leaked_subjects,
         )
 
     def _prepare_table(self) -> None:
@@ -240,7 +250,9 @@ class FaceDataModule(L.LightningDataModule):
         if self.folds is not None:
             table = self.folds.assign(table)
         elif "split" not in table.frame.columns:
-            table = assign_splits(table, self.shares, seed=self.split_seed)
+            # Prediction is for every face: dealing them out would leave most of them without a normalized face.
+            shares = {self.test_split: 1.0} if self._predicting else self.shares
+            table = assign_splits(table, shares, seed=self.split_seed)
         check_subject_exclusive(table)
         self.table, self.emotions, self.aus = table, table.meta.emotions, table.meta.aus
         own = table.meta.alignment or Alignment()
@@ -251,20 +263,30 @@ class FaceDataModule(L.LightningDataModule):
             frame=own.frame,
         )
         self._reader = FaceReader(table, self.alignment)
-        self._kept = None if self.stride is None else self.stride.kept(table.frame)
+        self._kept = np.ones(len(table), np.bool_) if self.stride is None else self.stride.kept(table.frame)
+        self._learned = self._kept
+        self.subjects = people_in(table, (self.train_split,))
         trained = set(table.frame["subject"].iloc[table.in_split(self.train_split)].unique())
         others = set(table.frame["subject"].unique()) - trained
         self._people = pd.Index((*sorted(trained), *sorted(others)), dtype="str")  # a subject's code is its place
-        self.subjects = people_in(table, (self.train_split,))
+        if self.few_subjects is not None:
+            few = self.few_subjects.kept(table.frame["subject"], self.usable_rows(self.train_split))
+            self._learned = self._learned & few
+            self.subjects = people_in(table.with_frame(table.frame[few]), (self.train_split,))
         self._ready = True
 
+    @property
+    def _predicting(self) -> bool:
+        return self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING
+
     def usable_rows(self, split: str | None) -> NDArray[np.int64]:
-        """Rows of a split (None = of the table) with success 1 that `stride` keeps, in the table's order."""
+        """Rows of a split (None = of the table) with success 1 that are wanted, in the table's order."""
         rows = np.arange(len(self.table), dtype=np.int64) if split is None else self.table.in_split(split)
         rows = rows[(self.table.frame["success"] != 0).to_numpy(bool)[rows]]
-        if self.stride is None or self._kept is None or split is None:
-            return rows
-        return rows[self._kept[rows]] if self.stride.where == "all" or split == self.train_split else rows
+        if split == self.train_split:
+            return rows[self._learned[rows]]
+        everywhere = self.stride is not None and self.stride.where == "all" and split is not None
+        return rows[self._kept[rows]] if everywhere else rows
 
     def occurrence_rates(self) -> tuple[float, ...]:
         """Share of faces of the training split that show each AU, among those labelled; NaN = none is."""
@@ -277,6 +299,16 @@ class FaceDataModule(L.LightningDataModule):
     def class_counts(self) -> tuple[int, ...]:
         """Faces of the training split that show each emotion."""
         return class_counts(self.table, self.usable_rows(self.train_split))
+
+    def asked_for(self) -> pd.DataFrame:
+        """Faces that `predict_dataloader` is for, those that it had to leave out included; see `asked_for`."""
+        splits = None if self._cache is None else self.classifier_splits
+        return asked_for(self.table, self.bad_faces, cache=self._cache, splits=splits)
+
+    def test_faces(self) -> pd.DataFrame:
+        """Faces that `test_dataloader` is for, those that cannot be read included, with their labels."""
+        faces = asked_for(self.table, self.bad_faces, cache=self._cache, splits=(self.test_split,))
+        return with_labels(faces, self.table, self.usable_rows(self.test_split))
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented faces or pairs."""

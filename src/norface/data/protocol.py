@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from norface.data.few import FewSubjects
 from norface.data.stride import EveryNth
 from norface.data.subjects import FOLD, MIXED
 from norface.data.weighting import Sampling
@@ -11,7 +12,12 @@ from norface.people import dataset_of
 
 
 def describe_protocol(
-    provenance: Mapping[str, object], *, stride: EveryNth | None, sampling: Sampling, leaked: tuple[str, ...]
+    provenance: Mapping[str, object],
+    *,
+    stride: EveryNth | None,
+    few: FewSubjects | None,
+    sampling: Sampling,
+    leaked: tuple[str, ...],
 ) -> dict[str, object]:
     """Plain data; only what is not the default, so nothing for a plain table with splits of its own."""
     mixed = provenance.get(MIXED)
@@ -24,6 +30,8 @@ def describe_protocol(
         said["facts"] = dict(facts)
     if stride is not None:
         said["stride"] = {"every": stride.every, "where": stride.where}
+    if few is not None:
+        said["few_subjects"] = {"count": few.count, "seed": few.seed}
     if sampling != "uniform":
         said["sampling"] = sampling
     if leaked:

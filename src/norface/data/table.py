@@ -226,7 +226,8 @@ def read_rows(path: Path) -> pd.DataFrame:
         if kind == ".parquet":
             return pd.read_parquet(path)
         if kind == ".csv":
-            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+            # Copied into few blocks: a column added to a wide frame as read would make pandas warn of fragments.
+            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str)).copy()
     except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
         raise TableError(
             expected="a readable table",

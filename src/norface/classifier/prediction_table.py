@@ -1,0 +1,176 @@
+"""What `norface predict` leaves behind, and a test: a table with one row per face."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pandas as pd
+import torch
+import torch.distributed
+from lightning.fabric.utilities import move_data_to_device
+from lightning.pytorch.callbacks import BasePredictionWriter
+
+from norface.classifier.checkpoint import Header, labels_of
+from norface.classifier.contract import LabelledFaces, Prediction
+from norface.imaging.files import write_atomically
+from norface.labels import PROBABILITY_THRESHOLD
+from norface.results import TEST_TABLE
+
+
+def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequence[str]) -> pd.DataFrame:
+    """Predictions as a frame, a row per face.
+
+    Args:
+        batches: What predicting returned.
+        task: ``fer``, ``au`` or ``au-intensity``.
+        labels: Name of each output.
+
+    Returns:
+        ``face_id``; the answer: for ``fer`` ``emotion`` and ``<emotion>_p`` (probabilities that sum to 1), for ``au``
+        ``AU01_c`` (0 or 1) and ``AU01_p``, for ``au-intensity`` ``AU01_r`` (0..5); then ``gate_<stream>_<expert>``,
+        share of each input expert in what was read of a stream, and ``gate_output_<expert>``, the mean of the labels'
+        gates.
+    """
+    batches = list(batches)
+    columns: dict[str, Any] = {"face_id": [face_id for batch in batches for face_id in batch["face_id"]]}
+    answers = torch.cat([batch["answers"] for batch in batches]).float().cpu().numpy()
+    if task == "fer":
+        columns["emotion"] = [labels[best] for best in answers.argmax(1)]
+    if task == "au":
+        shown = (answers >= PROBABILITY_THRESHOLD).astype("int8")
+        columns |= {f"{label}_c": shown[:, k] for k, label in enumerate(labels)}
+    suffix = "r" if task == "au-intensity" else "p"
+    columns |= {f"{label}_{suffix}": answers[:, k] for k, label in enumerate(labels)}
+    for name in batches[0]["gates"]:
+        gates = torch.cat([batch["gates"][name] for batch in batches]).float().cpu().numpy()
+        columns |= {f"gate_{name}_{expert}": gates[:, expert] for expert in range(gates.shape[1])}
+    return pd.DataFrame(columns)
+
+
+class PredictionTable(BasePredictionWriter):
+    """Writes ``predictions.parquet`` and ``predictions.csv`` when all faces are predicted.
+
+    Every face that prediction was asked for has its row: one that could not be read or normalized has ``success`` 0,
+    the reason in ``error``, and no answer. With a cache, its quality figures stand in the row: they tell which answers
+    come from a badly normalized face.
+
+    Args:
+        folder: Where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(write_interval="epoch")
+        self.folder = folder
+
+    def write_on_epoch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, predictions: Sequence[Any], batch_indices: Sequence[Any]
+    ) -> None:
+        """Collect the predictions of all processes; the first one writes."""
+        header: Header = pl_module.header  # type: ignore[assignment]
+        faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
+        frame = prediction_frame(predictions, task=header["task"], labels=labels_of(header)) if predictions else None
+        frames = _gathered(frame)
+        if trainer.is_global_zero:
+            found = [frame for frame in frames if frame is not None]
+            write_predictions(self.folder, faces.asked_for(), pd.concat(found) if found else None, header)
+
+
+class TestTable(L.Callback):
+    """Writes ``test_predictions.parquet`` when a test ends: the answer for every test face, beside its labels.
+
+    Answers are named as in predictions.parquet, labels ``true_emotion``, ``true_AU01_c``, ``true_AU01_r``. Protocols
+    take their figures from it.
+
+    Args:
+        folder: Where to.
+    """
+
+    __test__ = False  # not a test class, whatever its name suggests to pytest
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.batches: list[Prediction] = []
+
+    def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start with nothing."""
+        self.batches = []
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the answers; not on the accelerator."""
+        self.batches.append(move_data_to_device(outputs, torch.device("cpu")))
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Collect the answers of all processes; the first one writes."""
+        header: Header = pl_module.header  # type: ignore[assignment]
+        faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
+        frame = prediction_frame(self.batches, task=header["task"], labels=labels_of(header)) if self.batches else None
+        frames = [found for found in _gathered(frame) if found is not None]
+        if trainer.is_global_zero:
+            table = joined(faces.test_faces(), pd.concat(frames) if frames else None, header)
+            write_atomically(self.folder / TEST_TABLE, _parquet(table))
+        self.batches = []
+
+
+def write_predictions(folder: Path, faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) -> pd.DataFrame:
+    """Join the faces with their answers and write both files.
+
+    Args:
+        folder: Where to.
+        faces, answers, header: See `joined`.
+
+    Raises:
+        OutputError: The files cannot be written.
+    """
+    table = joined(faces, answers, header)
+    write_atomically(folder / "predictions.parquet", _parquet(table))
+    write_atomically(folder / "predictions.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    return table
+
+
+def joined(faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) -> pd.DataFrame:
+    """Every face with its answer; one without has `success` 0 and the reason in `error`.
+
+    Args:
+        faces: As `LabelledFaces.asked_for` gives them.
+        answers: As `prediction_frame` makes them, in any order; None: no face could be predicted.
+        header: Of the classifier; its task and vocabulary go into the Parquet file's ``pandas`` metadata (``attrs``).
+    """
+    table = faces.copy()
+    if answers is not None:
+        # A face may come twice: to give each process equally many, or in place of a neighbour that cannot be read.
+        table = table.merge(answers.drop_duplicates("face_id"), on="face_id", how="left", validate="one_to_one")
+    silent = ~table["face_id"].isin([] if answers is None else answers["face_id"]) & (table["success"] == 1)
+    table["success"] = table["success"].mask(silent, 0)
+    table["error"] = table["error"].mask(silent, "the image could not be read: `norface data check` says why")
+    for name in table.columns[table.columns.str.endswith("_c")]:
+        table[name] = table[name].astype("Int8")  # a missing occurrence must not turn the others into 0.0 and 1.0
+    about = {key: header[key] for key in ("version", "task", "alignment")}
+    table.attrs = {"norface": {**about, "labels": list(labels_of(header))}}
+    return table
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _gathered(frame: pd.DataFrame | None) -> list[pd.DataFrame | None]:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return [frame]
+    first = torch.distributed.get_rank() == 0
+    frames: list[pd.DataFrame | None] | None = [None] * torch.distributed.get_world_size() if first else None
+    torch.distributed.gather_object(frame, frames)
+    return frames or []

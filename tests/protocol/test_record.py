@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from norface.errors import ResultsError
+from norface.protocol.record import Record, read_record, validate, write_record
+
+
+def smallest(**changes: Any) -> Record:
+    lists: Record = {name: [] for name in ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences")}
+    block = {"variant": "raw", "people": None, "figures": {"accuracy": {"mean": 0.5, "std_seeds": float("nan")}}}
+    return {
+        "schema": 1,
+        "task": "fer",
+        "figures": ["accuracy"],
+        "merit": "accuracy",
+        "summary": [block],
+        **lists,
+        **changes,
+    }
+
+
+def test_what_cannot_be_known_becomes_null(tmp_path: Path) -> None:
+    write_record(tmp_path, smallest())
+    found = read_record(tmp_path)
+    assert found["summary"][0]["figures"]["accuracy"] == {"mean": 0.5, "std_seeds": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": 2}, "of schema 1"),
+        ({"task": "faces"}, "one of fer"),
+        ({"seeds": ["0"]}, "list of int"),
+        ({"merit": "f1"}, "one of accuracy"),
+        ({"runs": [{"variant": "raw"}]}, "none of fold, people, seed, state"),
+        ({"runs": [{"variant": "raw", "fold": "", "people": None, "seed": 0, "state": "lost"}]}, "one of finished"),
+        ({"summary": [{"variant": "raw", "people": None, "figures": {"accuracy": {"mean": 50.0}}}]}, "from 0 to 1"),
+        ({"summary": [{"variant": "raw", "people": None, "figures": {"accuracy": {"mean": "0.5"}}}]}, "from 0 to 1"),
+        ({"differences": {}}, "a list of objects"),
+    ],
+)
+def test_what_breaks_the_layout_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResultsError, match=message):
+        validate(smallest(**changes), where="here")
+    (tmp_path / "protocol.json").write_text(json.dumps(smallest(**changes)))
+    with pytest.raises(ResultsError, match=message):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_no_results(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "protocol.json").write_text(content)
+    with pytest.raises(ResultsError, match=r"protocol\.json"):
+        read_record(tmp_path)
