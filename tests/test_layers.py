@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row}
-LIGHTNING = {"module.py", "task.py", "datamodule.py", "preview.py", "training.py", "launching.py"}
+LIGHTNING = {"module.py", "task.py", "datamodule.py", "preview.py", "training.py", "launching.py", "durable_runs.py"}
 MAX_LINES = 400
 FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|tools|stuff)\.py$")
 
