@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
@@ -28,12 +28,10 @@ import norface.data.caching
 import norface.normalizer.inference
 import norface.teachers  # noqa: F401
 from norface.cli.main import main
+from sabotage import Sabotage
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
-
-Sabotage = Callable[[], None]
-"""Run in the new process before its command: breaks something there."""
 
 
 @dataclass

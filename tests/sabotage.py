@@ -14,6 +14,9 @@ import torch
 
 from norface.normalizer.inference import Normalizer
 
+Sabotage = Callable[[], None]
+"""Run in a new process before its command: breaks something there."""
+
 Stage = Literal["half", "fsync", "rename", "renamed"]
 STAGES: tuple[Stage, ...] = ("half", "fsync", "rename", "renamed")
 
@@ -63,7 +66,13 @@ def kill_in_write(number: int, stage: Stage) -> None:
         number: Which one.
         stage: When half of it is written, before it is flushed to the disk, before or after it gets its name.
     """
-    armed = _on_write(number, lambda file, data: (file.write(data[: len(data) // 2]), file.flush(), die()), stage)
+
+    def write_half(file: Any, data: bytes) -> None:
+        file.write(data[: len(data) // 2])
+        file.flush()
+        die()
+
+    armed = _on_write(number, write_half, stage)
     fsync, replace = os.fsync, Path.replace
 
     def watched_fsync(descriptor: int) -> None:

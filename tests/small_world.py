@@ -50,6 +50,8 @@ def make_world(folder: Path, *, faces: int = FACES) -> World:
     FaceTable(frame, folder, TableMeta((), (), Alignment(SIZE), {})).save(folder)
     torch.manual_seed(0)
     generator = make_generator()
+    for parameter in generator.parameters():  # as it begins, all its pictures are grey
+        torch.nn.init.normal_(parameter, std=0.4)
     about = {
         "kind": "normalizer",
         "network": describe(generator),

@@ -34,6 +34,7 @@ LIGHTNING = {
     "preview.py",
     "training.py",
     "launching.py",
+    "durable_runs.py",
 }
 MAX_LINES = 400
 FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|tools|stuff)\.py$")

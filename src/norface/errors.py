@@ -82,5 +82,9 @@ class TrainingError(NorfaceError):
     """Training cannot go on: a loss is not finite, a task has no labels, ..."""
 
 
+class ProcessError(NorfaceError):
+    """One of several processes that work together has ended before its time."""
+
+
 class OutputError(NorfaceError):
     """Nothing can be written: no permission, no space left, a file where a folder should be."""

@@ -18,7 +18,7 @@ _HOST = socket.gethostname().replace(".", "_")
 _ATTEMPTS = 3
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes | memoryview) -> None:
     """Write under a temporary name, flush to the disk, then rename; make parent folders.
 
     Raises:
@@ -43,7 +43,7 @@ def write_durably(path: Path, data: bytes) -> None:
     _flush_folder(path.parent)
 
 
-def _write_and_rename(path: Path, data: bytes) -> None:
+def _write_and_rename(path: Path, data: bytes | memoryview) -> None:
     temporary = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         with temporary.open("wb") as file:

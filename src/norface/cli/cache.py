@@ -88,7 +88,7 @@ def build(
         expression: Checkpoint of an expression teacher, which measures how much each expression has changed.
         splits: Whose faces; without it, train, val and test.
         batch_size: Faces normalized at once.
-        shard_size: Faces in a file, and so the work that a process loses if it is killed; a finished cache keeps its own.
+        shard_size: Faces in a file, which is what a killed process may lose; a finished cache keeps its own.
         workers: Threads of each process that read, encode and write; without it, its share of the cores.
         trainer: Processes and devices; see docs/scale.md for several machines.
     """

@@ -10,14 +10,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from lightning.fabric import Fabric
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.strategies.ddp import DDPStrategy
 
-from norface.errors import ConfigError
+from norface.errors import ConfigError, ProcessError
+
+T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
 """How long processes that are done wait for the others; Lightning's half hour is too short for shares of hours."""
@@ -29,8 +31,42 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class Together(Fabric):
+    """Fabric whose processes end with a message when one of the others is gone."""
+
+    def broadcast(self, obj: T, src: int = 0) -> T:
+        """What process `src` passes as `obj`.
+
+        Raises:
+            ProcessError: Another process has ended.
+        """
+        with self._all_there():
+            return super().broadcast(obj, src)
+
+    def barrier(self, name: str | None = None) -> None:
+        """Wait for all.
+
+        Raises:
+            ProcessError: Another process has ended.
+        """
+        with self._all_there():
+            super().barrier(name)
+
+    @contextmanager
+    def _all_there(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # gloo: connection closed by peer
+            raise ProcessError(
+                expected=f"{self.world_size} processes",
+                found=f"one that has ended ({(str(error).splitlines() or ['no message'])[0][:120]})",
+                where=f"process {self.global_rank}",
+                action="See what the others say, then run the same command again: finished shards are kept.",
+            ) from error
+
+
 @contextmanager
-def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Fabric]:
+def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Together]:
     """Start or join the processes; this one's view of them. When this one fails, those that it started end too.
 
     Args:
@@ -47,7 +83,7 @@ def processes(accelerator: str, *, devices: int, num_nodes: int) -> Iterator[Fab
     several: Any = DDPStrategy(process_group_backend="gloo", timeout=PATIENCE)
     alone = devices == 1 and num_nodes == 1
     try:
-        fabric = Fabric(
+        fabric = Together(
             accelerator=accelerator,
             devices=devices,
             num_nodes=num_nodes,

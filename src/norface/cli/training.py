@@ -17,15 +17,17 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins import CheckpointIO
 
 import norface.classifier
 import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
+from norface.cache.durable import remove_stale
 from norface.classifier.module import ClassifierTask
 from norface.classifier.prediction_table import PredictionTable, TestTable
 from norface.cli.allowed_code import check_classes, only_code_of
+from norface.cli.durable_runs import DurableCheckpointIO, DurableCurves
 from norface.cli.history import join, set_aside
 from norface.cli.launching import quiet
 from norface.cli.parsing import usage_error
@@ -130,12 +132,19 @@ class NorfaceCLI(LightningCLI):
         run = self._options()["run"]
         if self._options()["trainer"].get("logger") in {None, True}:
             # Testing makes no curves, and would delete those of the fit.
-            kwargs["logger"] = CSVLogger(run, name="", version="") if self.subcommand == "fit" else False
+            kwargs["logger"] = DurableCurves(run, name="", version="") if self.subcommand == "fit" else False
+        plugins = self._get(self.config_init, "trainer").get("plugins") or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs["plugins"] = [*plugins, DurableCheckpointIO()]
         return super().instantiate_trainer(default_root_dir=run, **kwargs)
 
     def before_fit(self) -> None:
-        """Keep the curves of an interrupted run."""
-        set_aside(Path(self._options()["run"]), resuming=bool(self._options()["ckpt_path"]))
+        """Keep the curves of an interrupted run; remove what it had not finished writing."""
+        run = Path(self._options()["run"])
+        for folder in (run, (run / LAST).parent):
+            remove_stale(folder)
+        set_aside(run, resuming=bool(self._options()["ckpt_path"]))
 
     def after_fit(self) -> None:
         """Join the curves; test, where asked for."""

@@ -1,0 +1,61 @@
+"""What a training run keeps on disk, written so that a kill at any moment leaves the old file or the new one.
+
+Lightning's own writing is atomic only where temporary files lie on the same disk as the run: elsewhere it copies, and a
+kill in between leaves half a checkpoint, and with it no run.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
+
+from norface.cache.durable import write_durably
+
+
+class DurableCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, flushes it and renames it; in an object store (``s3://``) as Lightning."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write `checkpoint` as `path`.
+
+        Raises:
+            OutputError: The file cannot be written; the one before it is still there.
+        """
+        if "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        data = io.BytesIO()
+        torch.save(checkpoint, data)
+        write_durably(Path(path), data.getbuffer())
+
+
+class DurableCurves(CSVLogger):
+    """CSVLogger that keeps its rows also while a new column makes it write the file anew."""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """What writes ``metrics.csv``."""
+        if self._experiment is None:
+            Path(self.root_dir).mkdir(parents=True, exist_ok=True)
+            self._experiment = _Writer(log_dir=self.log_dir)
+        return self._experiment
+
+
+class _Writer(ExperimentWriter):
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        path = Path(self.metrics_file_path)
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=fieldnames)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_durably(path, text.getvalue().encode())
