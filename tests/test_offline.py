@@ -11,8 +11,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import offline
 import pytest
+
+import offline
 
 ROOT = Path(__file__).parents[1]
 SITE = "import offline\noffline.guard()\n"

@@ -24,8 +24,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from mutations import anything_in_json, damaged, damaged_json
 
+from mutations import anything_in_json, damaged, damaged_json
 from norface.backbones import ConvEncoder
 from norface.cache import CacheIdentity
 from norface.cache.manifest import MANIFEST, Manifest, plan
@@ -217,7 +217,9 @@ RESULTS = {
         "checks": [{"name": "expression_r2", "value": 0.7, "limit": 0.6, "direction": "min", "passed": True}],
     },
     "probe": {"raw": BLOCK, "oracle": BLOCK, "gap_closed": 0.5},
-    "classifier": {"both": {**BLOCK, "expert_use": {"output": [[0.5, 0.5], [1.0, 0.0]]}, "constant": {"accuracy": 0.1}}},
+    "classifier": {
+        "both": {**BLOCK, "expert_use": {"output": [[0.5, 0.5], [1.0, 0.0]]}, "constant": {"accuracy": 0.1}}
+    },
     "classifier_au": {"both": {"task": "au", "labels": ["AU01"], "f1": 0.5, "f1_per_au": {"AU01": 0.5}}},
     "timing": {"faces_s": 3.0},
     "protocol": {"dataset": "x", "subjects": {"train": 3}, "leaked_subjects": []},
@@ -278,15 +280,20 @@ def small_numbers(value: Any) -> bool:
     return not isinstance(value, int | float) or abs(value) <= 64
 
 
+READERS: dict[str, Callable[[str], object]] = {
+    "teacher": TrainedIdentity,
+    "normalizer": lambda path: TrainedNormalizer(path).load(),
+    "classifier": load_classifier,
+}
+
+
 def check_description(given: tuple[str, Any], folder: Path) -> None:
     kind, about = given
     if not small_numbers(about):
         return
     path = folder / "a.ckpt"
     torch.save({"state_dict": WEIGHTS, "norface": {**about, "kind": kind} if isinstance(about, dict) else about}, path)
-    {"teacher": TrainedIdentity, "classifier": load_classifier}.get(kind, lambda p: TrainedNormalizer(p).load())(
-        str(path)
-    )
+    READERS[kind](str(path))
 
 
 def check_spec(given: tuple[Any, str], _: Path) -> None:
@@ -320,9 +327,7 @@ TARGETS: dict[str, Target] = {
     "tar": archive_target("tar"),
     "results": Target(damaged_json(RESULTS) | damaged(json.dumps(RESULTS).encode()), check_results),
     "checkpoint": Target(damaged(checkpoint_bytes()), check_checkpoint),
-    "description": Target(
-        st.tuples(st.sampled_from(["teacher", "normalizer", "classifier"]), damaged_json(ABOUT)), check_description
-    ),
+    "description": Target(st.tuples(st.sampled_from(sorted(READERS)), damaged_json(ABOUT)), check_description),
     "network": Target(st.tuples(damaged_json(SPEC) | SMALL, PATHS), check_spec),
 }
 
