@@ -119,8 +119,14 @@ def test_the_payload_would_run(planted: Path, mark: Path) -> None:
 
 @pytest.mark.parametrize("keyword", ["last", "hpc"])
 def test_code_in_a_checkpoint_that_lightning_finds_itself(
-    keyword: str, planted: Path, mark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keyword: str,
+    planted: Path,
+    mark: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     folder = tmp_path / "run" if keyword == "hpc" else tmp_path / "run/checkpoints"
     folder.mkdir(parents=True)
     planted.rename(folder / ("hpc_ckpt_1.ckpt" if keyword == "hpc" else "last-v1.ckpt"))
