@@ -94,6 +94,7 @@ def commands(planted: str, table: str, out: str) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE")  # the warning would stop the load
 @pytest.mark.parametrize("name", commands("", "", ""))
 def test_no_command_runs_code_from_a_checkpoint(
     name: str,
@@ -117,6 +118,7 @@ def test_the_payload_would_run(planted: Path, mark: Path) -> None:
     assert mark.exists()
 
 
+@pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE")  # the warning would stop the load
 @pytest.mark.parametrize("keyword", ["last", "hpc"])
 def test_code_in_a_checkpoint_that_lightning_finds_itself(
     keyword: str,
