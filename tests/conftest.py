@@ -39,6 +39,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(autouse=True)
 def _offline() -> Iterator[None]:
     """A test that reaches for a network fails, even where a library swallows the error."""
-    offline.attempts.clear()  # of collection, or of a thread that outlived its test: those of imports have their own test
+    offline.attempts.clear()  # those of imports have a test of their own
     yield
     assert not offline.attempts

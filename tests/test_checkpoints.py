@@ -22,6 +22,7 @@ from norface.teachers import TrainedExpression, TrainedIdentity
 from norface.teachers.networks import EmbeddingNetwork
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+TRAINED: dict[str, Any] = {"state_dict": {}, "epoch": 0, "global_step": 0}
 BORING = "lightning.pytorch.demos.boring_classes"
 
 
@@ -93,6 +94,7 @@ def commands(planted: str, table: str, out: str) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE")  # the warning would stop the load
 @pytest.mark.parametrize("name", commands("", "", ""))
 def test_no_command_runs_code_from_a_checkpoint(
     name: str,
@@ -116,10 +118,17 @@ def test_the_payload_would_run(planted: Path, mark: Path) -> None:
     assert mark.exists()
 
 
+@pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE")  # the warning would stop the load
 @pytest.mark.parametrize("keyword", ["last", "hpc"])
 def test_code_in_a_checkpoint_that_lightning_finds_itself(
-    keyword: str, planted: Path, mark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keyword: str,
+    planted: Path,
+    mark: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     folder = tmp_path / "run" if keyword == "hpc" else tmp_path / "run/checkpoints"
     folder.mkdir(parents=True)
     planted.rename(folder / ("hpc_ckpt_1.ckpt" if keyword == "hpc" else "last-v1.ckpt"))
@@ -148,10 +157,32 @@ def test_hyper_parameters_in_a_checkpoint_name_no_foreign_code(
     (tmp_path / "foreign_model.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    torch.save({"state_dict": {}, "hyper_parameters": {"_class_path": "foreign_model.Model"}}, "a.ckpt")
+    torch.save({**TRAINED, "hyper_parameters": {"_class_path": "foreign_model.Model"}}, "a.ckpt")
     assert main(["fit", *fit("--ckpt_path", "a.ckpt")]) == USAGE
     assert "Nothing of it was imported" in capsys.readouterr().err
     assert not Path("imported").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[1], {"state_dict": {}}, {**TRAINED, "hyper_parameters": [1]}, torch.zeros(2), None]
+)
+def test_files_that_no_training_wrote(content: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(content, tmp_path / "a.ckpt")
+    assert main(["fit", *fit("--ckpt_path", str(tmp_path / "a.ckpt"))]) == USAGE
+    assert "a checkpoint that `norface fit` wrote" in capsys.readouterr().err
+
+
+def test_flipped_bits_in_the_weights_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """PyTorch itself loads such a file."""
+    torch.save({**TRAINED, "state_dict": {"weight": torch.full((100,), 1.5)}}, tmp_path / "a.ckpt")
+    data = bytearray((tmp_path / "a.ckpt").read_bytes())
+    data[data.find(np.float32(1.5).tobytes() * 3) + 40] ^= 1
+    (tmp_path / "a.ckpt").write_bytes(data)
+    assert len(torch.load(tmp_path / "a.ckpt", weights_only=True)["state_dict"]["weight"].unique()) == 2
+    with pytest.raises(CheckpointError, match="another checksum"):
+        open_checkpoint(tmp_path / "a.ckpt")
+    assert main(["fit", *fit("--ckpt_path", str(tmp_path / "a.ckpt"))]) == USAGE
+    assert "another checksum" in capsys.readouterr().err
 
 
 def teacher(**changes: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ def open_checkpoint(path: Path) -> dict[str, Any]:
             action="Train it first (`norface fit` writes checkpoints), or correct the path.",
         )
     try:
+        check_contents(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file
         raise CheckpointError(
@@ -47,6 +49,18 @@ def open_checkpoint(path: Path) -> dict[str, Any]:
             action="Use a checkpoint that norface wrote.",
         )
     return checkpoint
+
+
+def check_contents(path: Path) -> None:
+    """Compare what a checkpoint holds with its checksums: PyTorch writes them, and does not look at them on reading.
+
+    Raises:
+        BadZipFile, OSError, ...: It is damaged.
+    """
+    if zipfile.is_zipfile(path):  # older formats are pickles, and have none
+        with zipfile.ZipFile(path) as archive:
+            if (name := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"another checksum in {name}")
 
 
 @contextmanager

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import yaml
-from jsonargparse import Namespace
 
 from norface.cli.allowed_code import check_classes, only_code_of, take_packages
 from norface.cli.main import USAGE, main

@@ -158,6 +158,14 @@ def test_closed_pipe_is_no_error() -> None:
         assert b"Traceback" not in p.stderr.read()
 
 
+def test_names_from_files_cannot_control_the_terminal() -> None:
+    error = ConfigError(expected="\x1b]0;title\x07", found="a\x1b[2Jb\u202e", where="ä 顔.png", action="d\r\x08")
+    shown = explain(error, command="fit")
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    for part in ("\\x1b[2J", "ä 顔.png", "\\u202e"):
+        assert part in shown
+
+
 def test_cause_of_a_wrapped_error_is_found() -> None:
     inner = ConfigError(expected="a", found="b", where="c", action="d")
     outer = ValueError("wrapped")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from norface.data.table import FaceTable
@@ -214,3 +217,56 @@ def test_facekit(facekit: Path) -> None:
     assert table.meta.aus[:3] == (1, 2, 4)
     assert table.meta.alignment is None
     assert table.frame.loc[0, "face_id"] == "images/id000_000"
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"aus": [1e400]},
+        {"aus": [None]},
+        {"aus": ["1"]},
+        {"aus": [1, 1]},
+        {"aus": [99]},
+        {"aus": 3},
+        {"aus": [True]},
+        {"emotions": ["happy", "happy"]},
+        {"emotions": ["<script>"]},
+        {"normalized_landmarks": [1]},
+        {"normalized_landmarks": [["a", "b"]] * 5},
+        {"normalized_landmarks": [[0, float("nan")]] * 5},
+        {"alignment": {"size": 10**12, "margin": 0, "drop": 0}},
+        {"alignment": {"size": 64, "margin": float("nan"), "drop": 0}},
+        {"alignment": {"size": 64, "margin": 10**400, "drop": 0}},
+        {"alignment": {"size": 64, "margin": 0, "drop": 0, "template": ""}},
+    ],
+    ids=lambda meta: str(meta)[:40],
+)
+def test_impossible_descriptions(meta: dict[str, object], tmp_path: Path) -> None:
+    pd.DataFrame({"image": ["a.png"], "subject": ["s"], "success": [0]}).to_csv(tmp_path / "faces.csv", index=False)
+    described = {"alignment": Alignment(64).describe()}
+    (tmp_path / "faces.json").write_text(json.dumps(described))
+    assert len(FaceTable.load(tmp_path / "faces.csv")) == 1
+    (tmp_path / "faces.json").write_text(json.dumps(described | meta))
+    with pytest.raises(TableError):
+        FaceTable.load(tmp_path / "faces.csv")
+
+
+def test_descriptions_without_end(tmp_path: Path) -> None:
+    pd.DataFrame({"image": ["a.png"], "subject": ["s"]}).to_csv(tmp_path / "faces.csv", index=False)
+    (tmp_path / "faces.json").write_text("[" * 100_000)
+    with pytest.raises(TableError, match="a JSON object"):
+        FaceTable.load(tmp_path / "faces.csv")
+
+
+def test_names_with_a_zero_byte(tmp_path: Path) -> None:
+    pd.DataFrame({"image": ["a\0.png"], "subject": ["s"]}).to_parquet(tmp_path / "faces.parquet")
+    (tmp_path / "faces.json").write_text(json.dumps({"alignment": Alignment(64).describe()}))
+    with pytest.raises(TableError, match="1 missing"):
+        FaceTable.load(tmp_path)
+
+
+def test_parquet_whose_description_for_pandas_is_damaged(tmp_path: Path) -> None:
+    table = pa.table({"image": ["a.png"]}).replace_schema_metadata({"pandas": '{"columns": [{}], "index_columns": []}'})
+    pq.write_table(table, tmp_path / "faces.parquet")
+    with pytest.raises(TableError, match="a readable table"):
+        FaceTable.load(tmp_path)

@@ -280,15 +280,20 @@ def small_numbers(value: Any) -> bool:
     return not isinstance(value, int | float) or abs(value) <= 64
 
 
+READERS: dict[str, Callable[[str], object]] = {
+    "teacher": TrainedIdentity,
+    "normalizer": lambda path: TrainedNormalizer(path).load(),
+    "classifier": load_classifier,
+}
+
+
 def check_description(given: tuple[str, Any], folder: Path) -> None:
     kind, about = given
     if not small_numbers(about):
         return
     path = folder / "a.ckpt"
     torch.save({"state_dict": WEIGHTS, "norface": {**about, "kind": kind} if isinstance(about, dict) else about}, path)
-    {"teacher": TrainedIdentity, "classifier": load_classifier}.get(kind, lambda p: TrainedNormalizer(p).load())(
-        str(path)
-    )
+    READERS[kind](str(path))
 
 
 def check_spec(given: tuple[Any, str], _: Path) -> None:
@@ -322,9 +327,7 @@ TARGETS: dict[str, Target] = {
     "tar": archive_target("tar"),
     "results": Target(damaged_json(RESULTS) | damaged(json.dumps(RESULTS).encode()), check_results),
     "checkpoint": Target(damaged(checkpoint_bytes()), check_checkpoint),
-    "description": Target(
-        st.tuples(st.sampled_from(["teacher", "normalizer", "classifier"]), damaged_json(ABOUT)), check_description
-    ),
+    "description": Target(st.tuples(st.sampled_from(sorted(READERS)), damaged_json(ABOUT)), check_description),
     "network": Target(st.tuples(damaged_json(SPEC) | SMALL, PATHS), check_spec),
 }
 

@@ -90,6 +90,11 @@ def test_big_tiff() -> None:
     assert claimed_size(b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 2) + entries) == (70_000, 5)
 
 
+@pytest.mark.parametrize("data", [b"II+\0\x08\0\0\0" + b"\xff" * 8, b"II*\0" + b"\xff" * 4, b"MM\0+" + b"\x80" * 40])
+def test_offsets_far_outside(data: bytes) -> None:
+    assert claimed_size(data + bytes(8)) is None
+
+
 def test_of_two_contradicting_entries_the_larger_counts() -> None:
     assert claimed_size(tiff_of((256, 60_000), (256, 8), (257, 8))) == (60_000, 8)
 

@@ -205,3 +205,30 @@ def test_messages_of_ffmpeg_stay_away(
 ) -> None:
     numbers(damaged(lambda data: blank(data, 10)))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("protocol", ["http:/127.0.0.1:9", "concat:", "subfile,,start,0,end,0,,:", "file:"])
+def test_folders_that_are_named_like_a_protocol(
+    protocol: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(protocol) / "a.avi"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(clip.read_bytes())
+    assert number_in(read_frame(path, 3)) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{0}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{0}'\n",
+        "v=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+        "<?xml version='1.0'?><MPD><BaseURL>{0}</BaseURL></MPD>",
+    ],
+)
+def test_lists_of_other_files_are_no_videos(text: str, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.avi").write_bytes(clip.read_bytes())
+    (tmp_path / "list.avi").write_text(text.format("other.avi"))
+    with pytest.raises(ImageError, match="does not begin like one"):
+        read_frame(tmp_path / "list.avi", 0)

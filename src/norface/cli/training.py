@@ -24,6 +24,7 @@ import norface.data
 import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
 from norface.cache.durable import remove_stale
+from norface.checkpoints import check_contents
 from norface.classifier.module import ClassifierTask
 from norface.classifier.prediction_table import PredictionTable, TestTable
 from norface.cli.allowed_code import check_classes, only_code_of
@@ -38,6 +39,7 @@ from norface.results import INPUTS, SECTIONS, update_results
 
 LAST = "checkpoints/last.ckpt"
 FIGURE_OF_MERIT = {"fer": "accuracy", "au": "f1", "au-intensity": "icc"}
+HYPER = "hyper_parameters"
 KEYWORDS = ("last", "best", "hpc")  # not "registry", which would be downloaded
 
 QUIET: tuple[str, ...] = (
@@ -103,7 +105,10 @@ class NorfaceCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, find the checkpoint, and remember what was asked for."""
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except RecursionError:
+            raise usage_error("a configuration is nested too deeply", prog=parser.prog, help_text="") from None
         options = self._options()
         check_results_key(options["results_key"])
         last = Path(options["run"]) / LAST
@@ -246,9 +251,18 @@ def check_checkpoint(path: str | None) -> None:
             action="Correct the path, or leave --ckpt_path out to start anew.",
         )
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        check_contents(Path(path))
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file
         raise _not_loaded(error, where=path) from error
+    kept = checkpoint if isinstance(checkpoint, dict) else {}
+    if not {"state_dict", "epoch", "global_step"} <= kept.keys() or not isinstance(kept.get(HYPER, {}), dict):
+        raise CheckpointError(
+            expected="a checkpoint that `norface fit` wrote",
+            found=f"{type(checkpoint).__name__} with {', '.join(map(str, kept))[:160] or 'nothing'}",
+            where=path,
+            action="Name a .ckpt file of a run.",
+        )
 
 
 def _not_loaded(error: Exception, where: str) -> CheckpointError:

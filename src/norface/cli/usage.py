@@ -35,10 +35,15 @@ def explain(error: NorfaceError, *, command: str) -> str:
 
 def entry(name: str, text: str, *, indent: int = 2) -> str:
     """A name and its text in two columns, the text wrapped."""
-    lines = [wrapped for line in text.splitlines() for wrapped in _wrap(line)] or [""]
+    lines = [wrapped for line in text.splitlines() for wrapped in _wrap(_visible(line))] or [""]
     return "\n".join(f"{'':{indent}}{name if i == 0 else '':<8}  {line}" for i, line in enumerate(lines))
 
 
 def _wrap(line: str) -> list[str]:
     # Paths and option names stay whole, so that they can be copied.
     return textwrap.wrap(line, WIDTH - 12, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _visible(line: str) -> str:
+    # Names come from files of others: control characters would move the cursor, or change the terminal's title.
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)

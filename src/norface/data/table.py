@@ -29,7 +29,7 @@ from norface.imaging.alignment import Alignment, Points
 from norface.imaging.files import write_atomically
 from norface.imaging.sources import ImageRoot
 from norface.imaging.storage import check_allowed
-from norface.labels import EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
+from norface.labels import AU_NAMES, EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
 
 ROWS_FILE = "faces.parquet"
 META_FILE = "faces.json"
@@ -92,7 +92,7 @@ class FaceTable:
         Raises:
             TableError: A column, label, identifier or path breaks the contract, or image files are missing.
             ImageError: An archive of images is damaged.
-            ConfigError: The images lie in an object store that NORFACE_REMOTE does not list, or what reads it is missing.
+            ConfigError: The images lie in an object store that is not allowed, or what reads it is not installed.
         """
         rows, meta_file = _locate(path)
         described = _read_json(meta_file) if meta_file.is_file() else {}
@@ -228,7 +228,7 @@ def read_rows(path: Path) -> pd.DataFrame:
         if kind == ".csv":
             # Copied into few blocks: a column added to a wide frame as read would make pandas warn of fragments.
             return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str)).copy()
-    except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors or OSErrors
+    except Exception as error:  # pandas and pyarrow raise a dozen classes for damaged files
         raise TableError(
             expected="a readable table",
             found=str(error).splitlines()[0] if str(error) else type(error).__name__,
@@ -246,9 +246,9 @@ def read_rows(path: Path) -> pd.DataFrame:
 def _read_json(path: Path) -> dict[str, object]:
     try:
         described = json.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise TableError(
-            expected="a JSON object", found=str(error), where=str(path), action="Write the file again."
+            expected="a JSON object", found=str(error)[:200], where=str(path), action="Write the file again."
         ) from error
     if not isinstance(described, dict) or described.get("schema", SCHEMA) != SCHEMA:
         raise TableError(
@@ -285,25 +285,54 @@ def _meta(frame: pd.DataFrame, described: dict[str, object], alignment: Alignmen
     present = set(frame["emotion"].dropna().unique()) if "emotion" in frame.columns else set()
     in_columns = set(aus_in_columns(frame.columns, "c")) | set(aus_in_columns(frame.columns, "r"))
     emotions = _names(described.get("emotions")) or tuple(name for name in EMOTIONS if name in present)
-    listed = described.get("aus")
-    aus = tuple(int(au) for au in listed) if isinstance(listed, list) and listed else tuple(sorted(in_columns))
+    aus = _listed_aus(described.get("aus"), where) or tuple(sorted(in_columns))
     outside = sorted(present - set(emotions)) + sorted(set(emotions) - set(EMOTIONS)) + sorted(in_columns - set(aus))
-    if outside:
+    if outside or len(set(emotions)) < len(emotions):
         raise TableError(
             expected=f"vocabularies that cover the rows: emotions among {', '.join(EMOTIONS)}",
-            found=f"{outside[0]!r} outside them",
+            found=f"{outside[0]!r} outside them" if outside else f"a name twice in {', '.join(emotions)}",
             where=where,
             action="Correct the lists `emotions` and `aus`.",
         )
     provenance = described.get("provenance")
-    points = described.get("normalized_landmarks")
     return TableMeta(
         emotions=emotions,
         aus=aus,
         alignment=alignment,
         provenance=dict(provenance) if isinstance(provenance, dict) else {},
-        normalized_landmarks=tuple((float(x), float(y)) for x, y in points) if isinstance(points, list) else None,
+        normalized_landmarks=_points(described.get("normalized_landmarks"), where),
     )
+
+
+def _listed_aus(listed: object, where: str) -> tuple[int, ...]:
+    if not listed:
+        return ()
+    numbers = listed if isinstance(listed, list) else [listed]
+    if any(type(au) is not int or au not in AU_NAMES for au in numbers) or len(set(numbers)) < len(numbers):
+        raise TableError(
+            expected="numbers of known action units, each once",
+            found=str(listed)[:80],
+            where=where,
+            action="Correct the list `aus`.",
+        )
+    return tuple(numbers)
+
+
+def _points(listed: object, where: str) -> tuple[tuple[float, float], ...] | None:
+    if listed is None:
+        return None
+    try:
+        points = np.array(listed, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        points = np.empty(0)
+    if points.shape != (5, 2) or not np.isfinite(points).all():
+        raise TableError(
+            expected="five points [x, y], or null",
+            found=str(listed)[:80],
+            where=where,
+            action="Correct `normalized_landmarks`.",
+        )
+    return tuple((float(x), float(y)) for x, y in points)
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ FIVE_POINTS = "arcface-5"
 BOX = "box"
 """The frame of crops that norface makes from face boxes, where no landmarks are known."""
 
+LARGEST = 8000
+"""Side in pixels that a crop may have at most: as many pixels as an image."""
+
 _MIN_FIT = 0.25  # a profile reaches 0.5, swapped sides 0.05
 _MIN_BREADTH = 0.02
 
@@ -86,10 +89,9 @@ class Alignment:
         Raises:
             AlignmentError: A part is missing or of another type.
         """
-        size, frame = described.get("size"), described.get("template", FIVE_POINTS)
-        shares = [described.get(name) for name in ("margin", "drop")]
-        numbers = [float(share) for share in shares if isinstance(share, int | float) and not isinstance(share, bool)]
-        if not isinstance(size, int) or size < 1 or not isinstance(frame, str) or not frame or len(numbers) < 2:
+        size, frame = described.get("size"), described.get("template", FIVE_POINTS) or None
+        numbers = [share for name in ("margin", "drop") if (share := _number(described.get(name))) is not None]
+        if type(size) is not int or not 1 <= size <= LARGEST or not isinstance(frame, str) or len(numbers) < 2:
             raise AlignmentError(
                 expected='an alignment {"template": "arcface-5", "size": ..., "margin": ..., "drop": ...}',
                 found=str(dict(described)),
@@ -97,6 +99,13 @@ class Alignment:
                 action="Correct the alignment.",
             )
         return cls(size, numbers[0], numbers[1], frame)
+
+
+def _number(value: object) -> float | None:
+    """A finite number as it is written in JSON, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e6:
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def similarity(source: Points, destination: Points) -> Points:

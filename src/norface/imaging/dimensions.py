@@ -88,7 +88,7 @@ def _tiff(data: bytes) -> tuple[int, int] | None:
             if tag in sides:
                 (side,) = struct.unpack_from(order + _TIFF_INTEGERS[kind], data, start + value)
                 sides[tag] = max(sides[tag], side)
-    except (struct.error, KeyError):
+    except (struct.error, KeyError, OverflowError):  # the last: offsets of 64 bits
         return None
     return (sides[256], sides[257]) if all(sides.values()) else None
 

@@ -82,7 +82,7 @@ class LocalStorage:
                 if start:
                     file.seek(start)
                 return file.read() if length is None else file.read(length)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unreadable(self.where(path), error) from error
 
     @contextmanager
@@ -90,7 +90,7 @@ class LocalStorage:
         """See `Storage`."""
         try:
             file = self.path(path).open("rb")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unreadable(self.where(path), error) from error
         with file:
             yield file
@@ -99,7 +99,7 @@ class LocalStorage:
         """See `Storage`."""
         try:
             state = self.path(path).stat()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unreadable(self.where(path), error) from error
         return f"{state.st_size}-{state.st_mtime_ns}"
 
@@ -111,7 +111,7 @@ class LocalStorage:
         try:
             with os.scandir(self.path(f"{folder.rstrip('/')}/" if folder else "")) as entries:
                 found = [(entry.name, entry.is_symlink()) for entry in entries]
-        except (OSError, ImageError):
+        except (OSError, ValueError, ImageError):
             return []
         return [
             name

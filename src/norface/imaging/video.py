@@ -35,6 +35,14 @@ _COUNTED = (".avi", ".mp4", ".mov")
 """Containers that say how many frames they hold; of others, OpenCV estimates it from the duration."""
 
 
+_MAGIC = (
+    b"RIFF",  # .avi
+    b"\x1a\x45\xdf\xa3",  # .mkv
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # .wmv
+    b"\x00\x00\x01",  # .mpg: program or elementary stream
+    b"G",  # .mpg: transport stream
+)
+_MOVIE_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # .mp4 and .mov: the first box
 _SAME_MS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -185,11 +193,24 @@ def _scan(path: Path, size: int, modified: int) -> VideoInfo:
     return info
 
 
+def _is_container(path: Path) -> bool:
+    """Whether a file begins like a video. FFmpeg also takes lists of other files and of addresses for one."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head.startswith(_MAGIC) or head[4:8] in _MOVIE_BOXES
+
+
 @contextmanager
 def _opened(path: Path, *, packets: bool = False) -> Iterator[cv2.VideoCapture]:
     options = [cv2.CAP_PROP_FORMAT, -1] if packets else []  # -1: packets as they are stored, nothing is decoded
+    if not _is_container(path):
+        raise _error(path, "a video", "no video: it does not begin like one")
     with errors_only():
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
+        # Absolute: FFmpeg takes what begins like `http:` or `concat:` for an address, even where it is a folder's name.
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     try:
         if not capture.isOpened():
             raise _error(path, "a whole video file", "one that cannot be opened: truncated, damaged or no video")
