@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from norface.data.batches import to_batch
 from norface.data.images import ImageReader
 from norface.data.pairs import PairDraw
 from norface.data.sampling import Key, mix
@@ -128,14 +129,14 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             pairs = zip(originals, normalized, seeds, strict=True)
             changed = [self.augment.together(original, face, seed=seed) for original, face, seed in pairs]
             originals, normalized = (np.stack(images) for images in zip(*changed, strict=True))
-        images = to_tensor(originals)
+        images = to_batch(originals)
         subjects, emotions, occurrence, intensity = (labels[torch.from_numpy(positions)] for labels in self._labels)
         replaced = torch.from_numpy(positions != wanted)
         return FaceBatch(
             face_id=[self.rows.face_ids[position] for position in positions.tolist()],
             subject=subjects,
             original=images,
-            normalized=images if self.normalized is None else to_tensor(normalized),
+            normalized=images if self.normalized is None else to_batch(normalized),
             emotion=emotions.masked_fill_(replaced, -1),
             au=occurrence.masked_fill_(replaced[:, None], torch.nan),
             au_intensity=intensity.masked_fill_(replaced[:, None], torch.nan),

@@ -13,13 +13,19 @@ from torch import Tensor
 from norface.imaging.pixels import Pixels
 
 
-def to_tensor(pixels: Pixels) -> Tensor:
-    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1]."""
-    *batch, height, width, channels = pixels.shape
-    # numpy asks for huge pages, torch does not: mapping small ones would take longer than the conversion of a batch.
-    image = torch.from_numpy(np.empty((*batch, channels, height, width), np.float32))
+def to_tensor(pixels: Pixels, *, out: Tensor | None = None) -> Tensor:
+    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1].
+
+    Args:
+        pixels: The image or images.
+        out: Where to put them; None: new memory.
+    """
+    if out is None:
+        *batch, height, width, channels = pixels.shape
+        # numpy asks for huge pages, torch does not: mapping small ones would take longer than converting a batch.
+        out = torch.from_numpy(np.empty((*batch, channels, height, width), np.float32))
     whole = np.require(pixels, requirements=["C", "W"])  # what torch can look at: no reversed, no read-only views
-    return image.copy_(torch.from_numpy(whole).movedim(-1, -3)).div_(127.5).sub_(1.0)
+    return out.copy_(torch.from_numpy(whole).movedim(-1, -3)).div_(127.5).sub_(1.0)
 
 
 def to_pixels(image: Tensor) -> Pixels:
