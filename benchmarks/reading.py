@@ -198,7 +198,7 @@ def write_cache(folder: Path, images: Sequence[Pixels], encoding: Encoding, *, f
     identity = CacheIdentity(normalizer="a" * 64, table="b" * 64, alignment=Alignment(images[0].shape[0]))
     options: dict[str, Any] = {"identity": identity, "subjects": (), "face_ids": names, "shard_size": 512}
     build = CacheBuild(folder, encoding=encoding, **options)
-    for shard in build.shards():
+    for shard in build.missing():
         rows = range(count)[shard.span]
         build.write(shard, [CachedFace(face_id=names[row], image=images[row % len(images)]) for row in rows])
     build.finish()
@@ -217,13 +217,17 @@ def write_all(folder: Path, size: int, count: int) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- measuring
-def private_memory() -> list[float]:
-    """Memory in MiB that each child process shares with no other."""
+def workers_memory() -> Figures:
+    """Memory in MiB that each child process shares with no other: all of it, and without pages that mirror a file."""
     found = []
     for child in multiprocessing.active_children():
-        lines = Path(f"/proc/{child.pid}/smaps_rollup").read_text().splitlines()
-        found.append(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024)
-    return found
+        lines = [line.split() for line in Path(f"/proc/{child.pid}/smaps_rollup").read_text().splitlines()]
+        found.append({line[0]: int(line[1]) / 1024 for line in lines if line[0].startswith("Private_")})
+    if not found:
+        return {"uss_mib": None, "private_dirty_mib": None}
+    dirty = [memory["Private_Dirty:"] for memory in found]
+    clean = [memory["Private_Clean:"] for memory in found]
+    return {"uss_mib": statistics.mean(dirty) + statistics.mean(clean), "private_dirty_mib": statistics.mean(dirty)}
 
 
 def visit(source: Source, folder: Path, output: Output, workers: int, batches: int, seed: int) -> Figures:
@@ -248,8 +252,7 @@ def visit(source: Source, folder: Path, output: Output, workers: int, batches: i
     for _ in loader:
         pass
     rate = batches * BATCH / (time.perf_counter() - start)
-    uss = private_memory() if workers else []
-    return {"faces_per_s": rate, "first_batch_s": first, "uss_per_worker_mib": statistics.mean(uss) if uss else None}
+    return {"faces_per_s": rate, "first_batch_s": first, **workers_memory()}
 
 
 def measure(size: int, workers: int, output: Output, folder: Path, rounds: int) -> dict[str, Figures]:
@@ -268,7 +271,7 @@ def summary(visits: list[Figures], raw: list[Figures]) -> Figures:
     """Medians over the rounds; a ratio is taken within each round."""
     rates = [visit["faces_per_s"] for visit in visits]
     ratios = [mine["faces_per_s"] / rate for mine, rate in zip(raw, rates, strict=True)]
-    memory = [visit["uss_per_worker_mib"] for visit in visits]
+    memory = {name: [visit[name] for visit in visits] for name in ("uss_mib", "private_dirty_mib")}
     return {
         "faces_per_s": statistics.median(rates),
         "from": min(rates),
@@ -277,7 +280,7 @@ def summary(visits: list[Figures], raw: list[Figures]) -> Figures:
         "raw_is_times_from": min(ratios),
         "raw_is_times_to": max(ratios),
         "first_batch_s": statistics.median(visit["first_batch_s"] for visit in visits),
-        "uss_per_worker_mib": None if None in memory else statistics.median(memory),
+        **{name: None if None in values else statistics.median(values) for name, values in memory.items()},
     }
 
 
@@ -308,7 +311,7 @@ def show(title: str, measured: dict[str, Figures]) -> None:
             print(f"{name:<28}{source.needs}: {SKIPPED}")
             continue
         row = measured[name]
-        memory = "" if row["uss_per_worker_mib"] is None else f"{row['uss_per_worker_mib']:.0f} MiB"
+        memory = "" if row["uss_mib"] is None else f"{row['uss_mib']:.0f} MiB"
         print(
             f"{name:<28}{row['faces_per_s']:>10.0f} {row['from']:>9.0f}-{row['to']:<9.0f} {row['raw_is_times']:>12.2f}x"
             f" {row['first_batch_s']:>8.3f} s {memory:>11}",
@@ -338,7 +341,8 @@ def growth_of(folder: Path, workers: int) -> Figures:
         "first batch, s": batch,
         "RSS increase, MiB": memory,
         f"first batch from {workers} workers, s": read_on["first_batch_s"],
-        "USS per worker, MiB": read_on["uss_per_worker_mib"],
+        "USS per worker, MiB": read_on["uss_mib"],
+        "without pages of files, MiB": read_on["private_dirty_mib"],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 
 def verify(cache: Path) -> bool:
@@ -56,6 +57,7 @@ def build(
     expression: Path | None = None,
     splits: list[str] | None = None,
     batch_size: int = 64,
+    encoding: Literal["raw", "png"] = "raw",
     rank: int = 0,
     world_size: int = 1,
 ) -> None:
@@ -69,6 +71,7 @@ def build(
         expression: Checkpoint of an expression teacher, which measures how much each expression has changed.
         splits: Whose faces; without it, train, val and test.
         batch_size: Faces normalized at once.
+        encoding: How images are stored: raw is the fastest to read, png the smallest; both are exact.
         rank: This process among those that build the same cache, from 0.
         world_size: How many processes build the same cache.
     """
@@ -91,6 +94,7 @@ def build(
         alignment=trained.alignment,
         batch_size=batch_size,
         splits=splits,
+        encoding=encoding,
         rank=rank,
         world_size=world_size,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, get_worker_info
 
+from norface.errors import NorfaceError
 from norface.imaging.convert import to_tensor
 from norface.imaging.pixels import Pixels
 
@@ -21,3 +25,20 @@ def to_batch(pixels: Pixels) -> Tensor:
     shape, single = (count, channels, height, width), torch.finfo(torch.float32).bits // 8
     shared = torch.UntypedStorage._new_shared(single * pixels.size)
     return to_tensor(pixels, out=torch.empty(0).set_(shared).view(shape))
+
+
+class FaceLoader(DataLoader[Any]):
+    """A loader whose workers pass a `NorfaceError` on as if it were a batch; it is raised here, as it is.
+
+    torch would tell only its text, in a `RuntimeError`: what was expected and where would be lost.
+    """
+
+    def __iter__(self) -> Any:
+        return _raised(super().__iter__())
+
+
+def _raised(batches: Iterator[Any]) -> Iterator[Any]:
+    for batch in batches:
+        if isinstance(batch, NorfaceError):
+            raise batch
+        yield batch

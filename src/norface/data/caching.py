@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from norface.cache import CacheBuild, CachedFace, CacheIdentity, FaceNormalizer, Manifest, NormalizedCache
+from norface.cache import (
+    DEFAULT_ENCODING,
+    CacheBuild,
+    CachedFace,
+    CacheIdentity,
+    Encoding,
+    FaceNormalizer,
+    Manifest,
+    NormalizedCache,
+)
 from norface.data.images import FaceReader
 from norface.data.subjects import FOLD
 from norface.data.table import FaceTable
@@ -71,6 +80,7 @@ def build_cache(
     batch_size: int = 32,
     splits: Iterable[str] | None = None,
     shard_size: int = 512,
+    encoding: Encoding = DEFAULT_ENCODING,
     progress: bool = True,
     rank: int = 0,
     world_size: int = 1,
@@ -87,6 +97,7 @@ def build_cache(
         batch_size: Faces normalized at once.
         splits: Whose faces; None = train, val and test.
         shard_size: Faces in a file.
+        encoding: How images are stored; a finished cache keeps its own.
         progress: Show a progress bar (on stderr).
         rank, world_size: This process among those that build the same cache.
 
@@ -113,6 +124,7 @@ def build_cache(
         subjects=normalizer.subjects,
         face_ids=face_ids,
         shard_size=shard_size,
+        encoding=encoding,
     )
     if not build.complete:
         _write_missing(build, rows, normalizer, batch_size, rank, world_size, progress)
