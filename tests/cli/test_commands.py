@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
@@ -139,6 +140,25 @@ def test_cache_build_without_a_normalizer(csv: Path, capsys: pytest.CaptureFixtu
     options = ["--normalizer", "nowhere.ckpt", "--table", str(csv), "--out", str(csv.parent / "caches")]
     assert main(["cache", "build", *options]) == USAGE
     assert "nowhere.ckpt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_cache_build_stores_images_as_asked(encoding: str, csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    class Stop(Exception):
+        """Nothing more is wanted of the build."""
+
+    def build_cache(*_: object, **options: object) -> None:
+        asked.update(options)
+        raise Stop
+
+    monkeypatch.setattr("norface.data.caching.build_cache", build_cache)
+    monkeypatch.setattr("norface.normalizer.inference.TrainedNormalizer.load", lambda source: MagicMock())
+    options = ["--normalizer", "n.ckpt", "--table", str(csv), "--out", str(csv.parent), "--encoding", encoding]
+    with pytest.raises(Stop):
+        main(["cache", "build", *options])
+    assert asked["encoding"] == encoding
 
 
 @pytest.mark.parametrize("passed", [True, False])

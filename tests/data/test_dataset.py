@@ -183,7 +183,7 @@ def test_nothing_readable_is_an_error() -> None:
 def test_a_batch_is_its_faces_one_by_one(augment: Augmentation | None, normalized: InMemory | None) -> None:
     dataset = FaceDataset(rows(), InMemory(ORIGINALS), normalized=normalized, augment=augment, seed=3)
     keys = [(2, 7), (2, 0), (2, 7), (3, 7), (2, 11)]
-    batch = dataset.__getitems__(keys)
+    batch = dataset.batch(keys)
     same_as = default_collate([dataset[key] for key in keys])
     assert list(batch) == list(same_as)
     assert batch["face_id"] == same_as["face_id"] == ["f7", "f0", "f7", "f7", "f11"]
@@ -196,11 +196,11 @@ def test_a_batch_is_its_faces_one_by_one(augment: Augmentation | None, normalize
 def test_an_unreadable_face_within_a_batch_is_replaced_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     dataset = FaceDataset(rows(), Broken(ORIGINALS), normalized=InMemory(TRUTHS))
     with caplog.at_level(logging.WARNING):
-        batch = dataset.__getitems__([(0, 3), (0, 5), (0, 7), (0, 6)])
+        batch = dataset.batch([(0, 3), (0, 5), (0, 7), (0, 6)])
     assert batch["face_id"] == ["f3", "f6", "f7", "f6"]
     assert batch["emotion"].tolist() == [2, -1, 2, 1]
     assert batch["au_intensity"].isnan().all(1).tolist() == [False, True, False, False]
     assert torch.equal(batch["normalized"], to_tensor(TRUTHS[[3, 6, 7, 6]]))
     assert dataset.skipped == ["f5"]
-    known = dataset.__getitems__([(0, 6)])
+    known = dataset.batch([(0, 6)])
     assert known["emotion"].tolist() == [1]  # what is hidden in one batch is hidden there only

@@ -2,15 +2,17 @@
 
 from norface.cache.contract import FaceNormalizer, NormalizedBatch, NormalizerSource
 from norface.cache.key import CacheIdentity
-from norface.cache.manifest import Manifest, mark_gate
+from norface.cache.manifest import DEFAULT_ENCODING, Encoding, Manifest, mark_gate
 from norface.cache.reader import NormalizedCache
 from norface.cache.shard import CachedFace
 from norface.cache.writer import CacheBuild
 
 __all__ = [
+    "DEFAULT_ENCODING",
     "CacheBuild",
     "CacheIdentity",
     "CachedFace",
+    "Encoding",
     "FaceNormalizer",
     "Manifest",
     "NormalizedBatch",

@@ -22,7 +22,11 @@ MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 
 Encoding = Literal["png", "raw"]
-"""``png``: lossless, smaller; ``raw``: the uint8 pixels ``(H, W, 3)`` themselves, faster to read."""
+"""``raw``: the uint8 pixels ``(H, W, 3)`` themselves, many times faster to read; ``png``: half the size or less.
+
+Both are exact; `docs/cache.md` has the figures.
+"""
+DEFAULT_ENCODING: Encoding = "raw"
 
 T = TypeVar("T")
 

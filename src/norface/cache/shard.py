@@ -15,7 +15,6 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
 
 from norface.cache.cells import BinaryCells
 from norface.cache.key import CacheIdentity, canonical_json
@@ -57,17 +56,19 @@ class CachedFace:
     error: str = ""
 
 
-def row_checksum(face_id: bytes | memoryview, image: bytes | memoryview, figures: memoryview) -> int:
-    """CRC-32 of the face id (UTF-8), the encoded image and the two figures (little-endian float32).
+Bytes = bytes | memoryview
+
+
+def row_checksum(face_id: str, image: Bytes, figures: Sequence[float]) -> int:
+    """CRC-32 of the face id, the encoded image and the two figures as little-endian float32.
 
     The id belongs to it: one flipped bit there, or in an offset, would give a whole image to another face.
     """
+    return _checksum(face_id.encode(), image, np.array(figures, "<f4").tobytes())
+
+
+def _checksum(face_id: Bytes, image: Bytes, figures: Bytes) -> int:
     return zlib.crc32(figures, zlib.crc32(image, zlib.crc32(face_id)))
-
-
-def _figures(identity_to_target: ArrayLike, expression_distance: ArrayLike) -> NDArray[np.float32]:
-    """The two figures of each row side by side, ``(N, 2)``, as `row_checksum` takes them."""
-    return np.ascontiguousarray(np.stack([identity_to_target, expression_distance], axis=1), "<f4")
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,17 @@ def encode_shard(faces: Sequence[CachedFace], images: Sequence[bytes | None], he
         images: Their images as `encode_image` gives them.
         header: To which cache and rows it belongs.
     """
-    figures = _figures([face.identity_to_target for face in faces], [face.expression_distance for face in faces])
     checksums = [
-        row_checksum(face.face_id.encode(), image or b"", row.data)
-        for face, image, row in zip(faces, images, figures, strict=True)
+        row_checksum(face.face_id, image or b"", (face.identity_to_target, face.expression_distance))
+        for face, image in zip(faces, images, strict=True)
     ]
     columns = {
         "face_id": [face.face_id for face in faces],
         "success": [image is not None for image in images],
         "image": images,
         "checksum": checksums,
-        "identity_to_target": figures[:, 0],
-        "expression_distance": figures[:, 1],
+        "identity_to_target": [face.identity_to_target for face in faces],
+        "expression_distance": [face.expression_distance for face in faces],
         "error": [None if face.image is not None else face.error for face in faces],
     }
     return _to_file(columns, header)
@@ -155,8 +155,8 @@ class ShardFile:
             self._damaged(f"{header.shard.rows} rows", str(self._batch.num_rows))
         columns = {name: self._batch.column(name) for name in SCHEMA.names}
         self._ids, self._images = BinaryCells(columns["face_id"]), BinaryCells(columns["image"])
-        self._figures = _figures(columns["identity_to_target"], columns["expression_distance"])
-        self._figures_bytes = self._figures.data.cast("B")
+        figures = [columns[name] for name in ("identity_to_target", "expression_distance")]
+        self._figures = np.ascontiguousarray(np.stack(figures, axis=1), "<f4").data.cast("B")  # 8 bytes a row
         self._checksums = columns["checksum"].to_numpy().data
         self._success = columns["success"].to_numpy(zero_copy_only=False).tobytes()
         self._has_image = columns["image"].is_valid().to_numpy(zero_copy_only=False).tobytes()
@@ -185,19 +185,18 @@ class ShardFile:
         size = self.header.identity.alignment.size
         image = np.empty((size, size, 3), np.uint8)
         found = self.read_into(image.reshape(-1).data, row)
-        identity, expression = self._figures[row].tolist()
         return CachedFace(
             face_id=self.face_id(row),
             image=image if found else None,
-            identity_to_target=identity,
-            expression_distance=expression,
+            identity_to_target=self._batch.column("identity_to_target")[row].as_py(),
+            expression_distance=self._batch.column("expression_distance")[row].as_py(),
             error=self._batch.column("error")[row].as_py() or "",
         )
 
     def is_as_written(self) -> bool:
         """Whether every byte is as `encode_shard` makes it, told without a digest; only errors' texts may be others."""
         sound = all(
-            self._checksums[row] == row_checksum(self._ids[row], self._images[row], self._row_figures(row))
+            self._checksums[row] == _checksum(self._ids[row], self._images[row], self._row_figures(row))
             and self._success[row] == self._has_image[row]
             for row in range(self._batch.num_rows)
         )
@@ -222,7 +221,7 @@ class ShardFile:
             CacheError: The row is damaged.
         """
         data = self._images[row]
-        if self._checksums[row] != row_checksum(self._ids[row], data, self._row_figures(row)):
+        if self._checksums[row] != _checksum(self._ids[row], data, self._row_figures(row)):
             self._damaged("the face that was written", "another checksum", row=row)
         if self._success[row] != self._has_image[row]:
             self._damaged("an image exactly where there was success", "the opposite", row=row)
@@ -236,7 +235,7 @@ class ShardFile:
         return True
 
     def _row_figures(self, row: int) -> memoryview:
-        return self._figures_bytes[8 * row : 8 * row + 8]
+        return self._figures[8 * row : 8 * row + 8]
 
     def _decode(self, data: memoryview, row: int) -> memoryview:
         size = self.header.identity.alignment.size

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from norface.cache.durable import remove_stale, write_durably
 from norface.cache.key import CacheIdentity
-from norface.cache.manifest import Encoding, Manifest, Shard, plan
+from norface.cache.manifest import DEFAULT_ENCODING, Encoding, Manifest, Shard, plan
 from norface.cache.shard import CachedFace, ShardFile, ShardHeader, encode_image, encode_shard
 from norface.errors import CacheError, ConfigError, OutputError
 
@@ -46,7 +46,7 @@ class CacheBuild:
         subjects: Iterable[str],
         face_ids: Sequence[str],
         shard_size: int = 1024,
-        encoding: Encoding = "png",
+        encoding: Encoding = DEFAULT_ENCODING,
     ) -> None:
         self.folder, self.identity = folder, identity
         self.subjects = tuple(sorted(set(subjects)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 def verify(cache: Path) -> bool:
@@ -72,6 +73,7 @@ def build(
     expression: Path | None = None,
     splits: list[str] | None = None,
     batch_size: int = 64,
+    encoding: Literal["raw", "png"] = "raw",
     shard_size: int = 512,
     workers: int | None = None,
     trainer: Devices = Devices(),
@@ -88,6 +90,7 @@ def build(
         expression: Checkpoint of an expression teacher, which measures how much each expression has changed.
         splits: Whose faces; without it, train, val and test.
         batch_size: Faces normalized at once.
+        encoding: How images are stored: raw is the fastest to read, png the smallest; both are exact.
         shard_size: Faces in a file, which is what a killed process may lose; a finished cache keeps its own.
         workers: Threads of each process that read, encode and write; without it, its share of the cores.
         trainer: Processes and devices; see docs/scale.md for several machines.
@@ -111,6 +114,7 @@ def build(
             alignment=trained.alignment,
             batch_size=batch_size,
             splits=splits,
+            encoding=encoding,
             shard_size=shard_size,
             thorough=True,
             processes=together,

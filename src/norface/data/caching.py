@@ -18,7 +18,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from norface.cache import CacheBuild, CacheIdentity, FaceNormalizer, Manifest, NormalizedCache
+from norface.cache import (
+    DEFAULT_ENCODING,
+    CacheBuild,
+    CacheIdentity,
+    Encoding,
+    FaceNormalizer,
+    Manifest,
+    NormalizedCache,
+)
 from norface.cache.manifest import Shard
 from norface.data.images import FaceReader, Read
 from norface.data.normalizing import NOT_FINITE, Normalizing, read_or_reason
@@ -122,6 +130,7 @@ def build_cache(
     batch_size: int = 32,
     splits: Iterable[str] | None = None,
     shard_size: int = 512,
+    encoding: Encoding = DEFAULT_ENCODING,
     thorough: bool = False,
     processes: Processes | None = None,
     workers: int | None = None,
@@ -140,6 +149,7 @@ def build_cache(
         batch_size: Faces normalized at once.
         splits: Whose faces; None = train, val and test.
         shard_size: Faces in a file.
+        encoding: How images are stored; a finished cache keeps its own.
         thorough: Look at every byte of the shards that are there, and try faces again that failed before.
         processes: Those that build it together, all with the same arguments; None: this one alone.
         workers: Threads that read, encode and write; None: the cores of this process.
@@ -168,6 +178,7 @@ def build_cache(
         subjects=normalizer.subjects,
         face_ids=rows.frame["face_id"].tolist(),
         shard_size=shard_size,
+        encoding=encoding,
     )
     together = processes or Alone()
     read = FaceReader(rows, alignment).original

@@ -14,10 +14,11 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate, default_convert
+from torch.utils.data import DataLoader, default_convert
 
-from norface.cache import NormalizedCache, NormalizerSource
+from norface.cache import DEFAULT_ENCODING, Encoding, NormalizedCache, NormalizerSource
 from norface.data.asked import asked_for, with_labels
+from norface.data.batches import FaceLoader
 from norface.data.caching import Alone, build_cache, cached_rows, find_cache
 from norface.data.dataset import FaceDataset, FaceRows, PairDataset
 from norface.data.few import FewSubjects
@@ -74,6 +75,7 @@ class FaceDataModule(L.LightningDataModule):
             that the table knows.
         normalizer: Normalizer of the cache; a missing cache is made with it.
         cache_dir: Folder of caches, or one finished cache.
+        cache_encoding: How a cache that is made stores its images: raw is the fastest to read, png the smallest.
         augment: Random changes in training; None: none.
         allow_leakage: Use a cache although its normalizer was trained on subjects of these splits, and test a
             classifier on subjects it was trained on. Reports say so.
@@ -111,6 +113,7 @@ class FaceDataModule(L.LightningDataModule):
         source: Literal["none", "cache", "truth"] = "none",
         normalizer: NormalizerSource | None = None,
         cache_dir: str | None = None,
+        cache_encoding: Encoding = DEFAULT_ENCODING,
         augment: Augmentation | None = None,
         allow_leakage: bool = False,
     ) -> None:
@@ -138,7 +141,8 @@ class FaceDataModule(L.LightningDataModule):
         self.stride, self.few_subjects = stride, few_subjects
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
         self.pairs, self.source, self.augment = pairs, source, augment
-        self.normalizer, self.cache_dir, self.allow_leakage = normalizer, cache_dir, allow_leakage
+        self.normalizer, self.cache_dir, self.cache_encoding = normalizer, cache_dir, cache_encoding
+        self.allow_leakage = allow_leakage
         self.bad_faces, self.leaked_subjects = {}, ()
         self._ready = False
         self._cache: NormalizedCache | None = None
@@ -190,6 +194,7 @@ class FaceDataModule(L.LightningDataModule):
                 alignment=self.alignment,
                 batch_size=self.batch_size,
                 splits=self.classifier_splits,
+                encoding=self.cache_encoding,
                 processes=Alone(self.trainer.strategy.root_device) if self.trainer is not None else None,
             )
 
@@ -339,12 +344,12 @@ class FaceDataModule(L.LightningDataModule):
             sampler: EpochSampler = WeightedEpochSampler(dataset, weights=weights, **place)
         else:
             sampler = EpochSampler(dataset, shuffle=training, **place)
-        return DataLoader(
+        return FaceLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=default_convert if isinstance(dataset, FaceDataset) else default_collate,
+            collate_fn=default_convert,  # the data sets give whole batches
             drop_last=training and len(dataset) >= self.batch_size * world_size,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,12 +11,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate, get_worker_info
 
+from norface.data.batches import to_batch
 from norface.data.images import ImageReader
 from norface.data.pairs import PairDraw
 from norface.data.sampling import Key, mix
-from norface.errors import AlignmentError, ImageError
+from norface.errors import AlignmentError, ImageError, NorfaceError
 from norface.imaging.augment import Augmentation
 from norface.imaging.convert import to_tensor
 from norface.imaging.pixels import Pixels
@@ -46,7 +48,7 @@ class FaceRows:
         return len(self.face_ids)
 
 
-class _Faces:
+class _Faces(ABC):
     """Shared by both datasets: rows, readers, augmentation, and what happens at an unreadable image."""
 
     def __init__(self, rows: FaceRows, original: ImageReader, augment: Augmentation | None, seed: int) -> None:
@@ -61,6 +63,19 @@ class _Faces:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @abstractmethod
+    def batch(self, keys: Sequence[Key]) -> FaceBatch | PairSample:
+        """The samples at several (epoch, position), collated."""
+
+    def __getitems__(self, keys: Sequence[Key]) -> FaceBatch | PairSample | NorfaceError:
+        """What torch's loader asks for: `batch`; in a worker an error is returned, and `FaceLoader` raises it."""
+        try:
+            return self.batch(keys)
+        except NorfaceError as error:
+            if get_worker_info() is None:
+                raise
+            return error
 
     def _readable(self, index: int, *reads: ImageReader) -> tuple[int, list[Pixels]]:
         """The images at `index`, or at the next position whose images can be read."""
@@ -87,9 +102,6 @@ class _Faces:
 class FaceDataset(_Faces, Dataset[FaceSample]):
     """Single faces with labels.
 
-    A loader takes whole batches from `__getitems__`, which leaves it nothing to collate: images are read, converted and
-    labelled together.
-
     Args:
         rows: Identifiers and labels.
         original: Reads the original at a position.
@@ -112,11 +124,11 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
 
     def __getitem__(self, key: Key) -> FaceSample:
         """The face at (epoch, position)."""
-        batch: dict[str, Any] = {**self.__getitems__([key])}
+        batch: dict[str, Any] = {**self.batch([key])}
         return cast(FaceSample, {name: values[0] for name, values in batch.items()})
 
-    def __getitems__(self, keys: Sequence[Key]) -> FaceBatch:
-        """The faces at several (epoch, position), as one batch.
+    def batch(self, keys: Sequence[Key]) -> FaceBatch:
+        """The faces at several (epoch, position): read, converted and labelled together.
 
         For one that cannot be read the next stands in, without labels: it is listed in `skipped` and counts nowhere,
         neither in a loss nor, a second time, in a test.
@@ -128,14 +140,14 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             pairs = zip(originals, normalized, seeds, strict=True)
             changed = [self.augment.together(original, face, seed=seed) for original, face, seed in pairs]
             originals, normalized = (np.stack(images) for images in zip(*changed, strict=True))
-        images = to_tensor(originals)
+        images = to_batch(originals)
         subjects, emotions, occurrence, intensity = (labels[torch.from_numpy(positions)] for labels in self._labels)
         replaced = torch.from_numpy(positions != wanted)
         return FaceBatch(
             face_id=[self.rows.face_ids[position] for position in positions.tolist()],
             subject=subjects,
             original=images,
-            normalized=images if self.normalized is None else to_tensor(normalized),
+            normalized=images if self.normalized is None else to_batch(normalized),
             emotion=emotions.masked_fill_(replaced, -1),
             au=occurrence.masked_fill_(replaced[:, None], torch.nan),
             au_intensity=intensity.masked_fill_(replaced[:, None], torch.nan),
@@ -181,6 +193,10 @@ class PairDataset(_Faces, Dataset[PairSample]):
         super().__init__(rows, original, augment, seed)
         self.draw, self.truth = draw, truth
         self._target = None if target is None else to_tensor(target)
+
+    def batch(self, keys: Sequence[Key]) -> PairSample:
+        """The pairs of the originals at several (epoch, position)."""
+        return cast(PairSample, default_collate([self[key] for key in keys]))
 
     def __getitem__(self, key: Key) -> PairSample:
         """The pair of the original at (epoch, position)."""

@@ -13,15 +13,22 @@ from torch import Tensor
 from norface.imaging.pixels import Pixels
 
 
-def to_tensor(pixels: Pixels, device: torch.device | None = None) -> Tensor:
-    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1], on `device` (None: CPU)."""
+def to_tensor(pixels: Pixels, device: torch.device | None = None, *, out: Tensor | None = None) -> Tensor:
+    """uint8 RGB ``(..., H, W, 3)`` in 0..255 to float32 ``(..., 3, H, W)`` in [-1, 1].
+
+    Args:
+        pixels: The image or images.
+        device: Where they are wanted; None: on the CPU.
+        out: Where on the CPU to put them; None: new memory.
+    """
     # What torch can look at: no reversed, no read-only views.
     planes = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).movedim(-1, -3)
     if device is not None and device.type != "cpu":
         return planes.contiguous().to(device).to(torch.float32).div_(127.5).sub_(1.0)  # bytes travel faster than floats
-    # numpy asks for huge pages, torch does not: mapping small ones would take longer than the conversion of a batch.
-    image = torch.from_numpy(np.empty(tuple(planes.shape), np.float32))
-    return image.copy_(planes).div_(127.5).sub_(1.0)
+    if out is None:
+        # numpy asks for huge pages, torch does not: mapping small ones would take longer than converting a batch.
+        out = torch.from_numpy(np.empty(tuple(planes.shape), np.float32))
+    return out.copy_(planes).div_(127.5).sub_(1.0)
 
 
 def to_pixels(image: Tensor) -> Pixels:
