@@ -35,7 +35,8 @@ def answers_to(task: str, labels: NDArray[np.float64], skill: float, *, seed: in
         right = labels == np.arange(3)
         return (1 - skill) * noise + skill * right
     top = 1.0 if task == "au" else 5.0
-    return np.asarray((1 - skill) * noise * top + skill * np.nan_to_num(labels, nan=0.0))
+    shown: NDArray[np.float64] = np.nan_to_num(labels, nan=0.0)
+    return (1 - skill) * noise * top + skill * shown
 
 
 def table_of(
