@@ -21,7 +21,7 @@ def make(
         features=16,
         hidden=16,
         grid=2,
-        **experts,  # type: ignore[arg-type]
+        **experts,
     )
 
 

@@ -472,8 +472,8 @@ def test_predicting_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
 def test_without_a_mixture_there_is_no_use_of_it_to_tell(
     tmp_path: Path, options: dict[str, bool], used: set[str]
 ) -> None:
-    path = fitted(tmp_path, **options)
-    module, trainer = make(**options), make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
+    path = fitted(tmp_path, EmotionTask, **options)
+    module, trainer = make(EmotionTask, **options), make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
     trainer.test(module, datamodule=BrightCorners(), ckpt_path=str(path), weights_only=True)
     assert set(module.test_results["expert_use"]) == used
     columns = pd.read_parquet(tmp_path / "test_predictions.parquet").columns
