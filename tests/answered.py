@@ -32,10 +32,12 @@ def answers_to(task: str, labels: NDArray[np.float64], skill: float, *, seed: in
     random = np.random.default_rng(seed)
     noise = random.random((len(labels), len(LABELS[task])))
     if task == "fer":
-        right = labels == np.arange(3)
-        return (1 - skill) * noise + skill * right
+        right = (labels == np.arange(3)).astype(np.float64)
+        mixed: NDArray[np.float64] = (1 - skill) * noise + skill * right
+        return mixed
     top = 1.0 if task == "au" else 5.0
-    return np.asarray((1 - skill) * noise * top + skill * np.nan_to_num(labels, nan=0.0))
+    shown: NDArray[np.float64] = np.nan_to_num(labels, nan=0.0)
+    return (1 - skill) * noise * top + skill * shown
 
 
 def table_of(

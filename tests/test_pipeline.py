@@ -175,3 +175,22 @@ def test_prediction_of_new_faces_tells_how_well_each_was_normalized(run: Path, t
         table["face_id"].tolist() == new["face_id"].tolist()
     )  # every face, although nothing says which split it is of
     assert table["identity_to_target"].notna().all() and "gate_normalized_3" in table
+
+
+def test_protocol_on_a_finished_run(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("norface.cli.launching.launch", lambda words, log: main(words))
+    monkeypatch.chdir(ROOT)
+    variants = "{raw: {configs: [configs/classifier/raw.yaml]}, normalized: {settings: {model: {init_args: {streams: "
+    variants += "normalized}}}}, full: {}}"
+    small = "{trainer: {max_epochs: 1}, data: {init_args: {image_size: 32, batch_size: 8, epoch_faces: null}}}"
+    files = ["--table", str(run / "faces"), "--cache", str(run / "cache")]
+    files += ["--normalizer", str(run / "normalizer" / "checkpoints" / "last.ckpt"), "--out", str(tmp_path)]
+    words = ["--config", "configs/protocol/ablation.yaml", *files, "--variants", variants, "--settings", small]
+    caches = set((run / "cache").iterdir())
+    assert main(["protocol", "run", *words, "--seeds", "[0]", "--people", "[2]"]) == 0
+    assert set((run / "cache").iterdir()) == caches  # fewer people need no cache of their own
+    record = json.loads((tmp_path / "protocol.json").read_text())
+    assert [block["variant"] for block in record["differences"]] == ["normalized", "full"]
+    assert all(one["subjects"] == 3 and one["faces"] == 24 for one in record["runs"])
+    answers = pd.read_parquet(tmp_path / "runs" / "full" / "people-2" / "seed-0" / "test_predictions.parquet")
+    assert {"identity_to_target", "true_emotion", "happy_p", "gate_original_0"} <= set(answers.columns)

@@ -9,7 +9,9 @@ from norface.classifier.streams import FaceStreams, Streams
 from norface.specs import build, describe
 
 
-def make(streams: Streams = "both", *, shared_backbone: bool = True, labels: int = 3) -> ExpressionClassifier:
+def make(
+    streams: Streams = "both", *, shared_backbone: bool = True, labels: int = 3, **experts: bool
+) -> ExpressionClassifier:
     torch.manual_seed(0)
     return ExpressionClassifier(
         ConvEncoder(widths=(8, 16)),
@@ -19,6 +21,7 @@ def make(streams: Streams = "both", *, shared_backbone: bool = True, labels: int
         features=16,
         hidden=16,
         grid=2,
+        **experts,
     )
 
 
@@ -94,3 +97,23 @@ def test_it_travels_as_plain_data() -> None:
 def test_the_default_is_small() -> None:
     network = ExpressionClassifier(ConvEncoder(), labels=8)
     assert 300_000 < sum(parameter.numel() for parameter in network.parameters()) < 1_000_000
+
+
+@pytest.mark.parametrize("output_experts", [True, False])
+@pytest.mark.parametrize("input_experts", [True, False])
+def test_either_mixture_may_be_a_dense_block(input_experts: bool, output_experts: bool) -> None:
+    network = make(input_experts=input_experts, output_experts=output_experts)
+    answer: Classified = network(*faces(32))
+    assert answer.input_gates.shape == (32, 2, 4 * input_experts)
+    assert answer.output_gates.shape == (32, 3, 4 * output_experts)
+    assert (float(answer.balance.detach()) > 0) is (input_experts or output_experts)
+    torch.autograd.backward(answer.logits.square().sum() + answer.balance)
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    again = build(describe(network), where="here")
+    again.load_state_dict(network.state_dict())
+    torch.testing.assert_close(again.eval()(*faces()).logits, network.eval()(*faces()).logits)
+
+
+def test_with_and_without_mixtures_there_are_about_as_many_weights() -> None:
+    weights = [sum(p.numel() for p in make(input_experts=on, output_experts=on).parameters()) for on in (True, False)]
+    assert 0.9 < weights[1] / weights[0] < 1.0  # the routers' weights, at these small sizes

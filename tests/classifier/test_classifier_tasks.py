@@ -19,6 +19,7 @@ from norface.backbones import ConvEncoder
 from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
 from norface.classifier.experts import MultiGateExperts
 from norface.classifier.module import ClassifierTask
+from norface.classifier.prediction_table import TestTable
 from norface.classifier.streams import Streams
 from norface.data.subjects import check_unseen
 from norface.errors import AlignmentError, CheckpointError, ConfigError, LeakageError, TrainingError
@@ -89,7 +90,8 @@ class BrightCorners(L.LightningDataModule):
         return pd.DataFrame({"face_id": [sample["face_id"] for sample in self.samples], "success": 1, "error": ""})
 
     def test_faces(self) -> pd.DataFrame:
-        return self.asked_for().assign(subject="a", split="test")
+        shown = [self.emotions[int(sample["emotion"])] for sample in self.samples]
+        return self.asked_for().assign(subject="a", split="test", true_emotion=shown)
 
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]
@@ -457,3 +459,40 @@ def test_an_encoder_of_another_size_stops_before_training(tmp_path: Path) -> Non
 def test_predicting_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="a trained classifier, found none"):
         make_trainer(tmp_path).predict(make(), datamodule=BrightCorners())
+
+
+@pytest.mark.parametrize(
+    ("options", "used"),
+    [
+        ({"input_experts": False}, {"output"}),
+        ({"output_experts": False}, {"input", "input_by_stream"}),
+        ({"input_experts": False, "output_experts": False}, set()),
+    ],
+)
+def test_without_a_mixture_there_is_no_use_of_it_to_tell(
+    tmp_path: Path, options: dict[str, bool], used: set[str]
+) -> None:
+    path = fitted(tmp_path, EmotionTask, **options)
+    module, trainer = make(EmotionTask, **options), make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
+    trainer.test(module, datamodule=BrightCorners(), ckpt_path=str(path), weights_only=True)
+    assert set(module.test_results["expert_use"]) == used
+    columns = pd.read_parquet(tmp_path / "test_predictions.parquet").columns
+    assert {name.rpartition("_")[0] for name in columns if name.startswith("gate_")} == {
+        "gate_output" if name == "output" else f"gate_{stream}"
+        for name in used
+        for stream in ("original", "normalized")
+    }
+    with pytest.raises(CheckpointError, match="network"):
+        make_trainer(tmp_path).test(make(), datamodule=BrightCorners(), ckpt_path=str(path), weights_only=True)
+
+
+def test_a_test_leaves_the_answer_for_every_face(tmp_path: Path) -> None:
+    path, module = fitted(tmp_path), make()
+    trainer = make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
+    for _ in range(2):  # a second test does not add to the first
+        trainer.test(module, datamodule=BrightCorners(faces=20), ckpt_path=str(path), weights_only=True)
+    table = pd.read_parquet(tmp_path / "test_predictions.parquet")
+    assert table["face_id"].tolist() == [f"face{k}" for k in range(20)] and table["success"].all()
+    accuracy = (table["emotion"] == table["true_emotion"]).mean()
+    assert accuracy == pytest.approx(module.test_results["accuracy"])
+    assert table.attrs["norface"]["task"] == "fer"

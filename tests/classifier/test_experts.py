@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from norface.classifier.experts import Experts, MixtureOfExperts, MultiGateExperts
+from norface.classifier.experts import DenseBlock, Experts, MixtureOfExperts, MultiGateExperts
 
 
 def one_expert(experts: Experts, index: int, x: Tensor) -> Tensor:
@@ -94,3 +94,25 @@ def test_dropout_acts_in_training_only() -> None:
     x = torch.randn(7, 6)
     assert torch.equal(mixture.eval()(x)[0], mixture(x)[0])
     assert not torch.equal(mixture.train()(x)[0], mixture(x)[0])
+
+
+def test_a_dense_block_holds_the_weights_of_all_experts_and_asks_each() -> None:
+    torch.manual_seed(0)
+    mixture, dense = MixtureOfExperts(6, 10, 5, experts=4, top_k=2).eval(), DenseBlock(6, 10, 5, experts=4).eval()
+    experts, network, x = mixture.experts, dense.network, torch.randn(9, 6)
+    with torch.no_grad():
+        network.weight_in.copy_(experts.weight_in.movedim(0, 1).reshape(1, 6, 40))
+        network.bias_in.copy_(experts.bias_in.reshape(1, 1, 40))
+        network.weight_out.copy_(experts.weight_out.reshape(1, 40, 5))
+        network.bias_out.copy_(experts.bias_out.sum(0, keepdim=True))
+    answer, routing = dense(x)
+    torch.testing.assert_close(answer, sum(one_expert(experts, index, x) for index in range(4)))
+    assert routing.gates.shape == (9, 1, 0) and float(routing.balance_loss()) == 0.0
+    counts = [sum(weight.numel() for weight in (part.weight_in, part.weight_out)) for part in (experts, network)]
+    assert counts[0] == counts[1]
+
+
+def test_a_dense_block_hands_all_labels_the_same() -> None:
+    answer, routing = DenseBlock(6, 10, 5, experts=4, labels=3)(torch.randn(9, 6))
+    assert answer.shape == (9, 3, 5) and torch.equal(answer[:, 0], answer[:, 2])
+    assert routing.gates.shape == (9, 3, 0)

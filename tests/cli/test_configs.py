@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,13 @@ from data.readers import miniature_rafdb
 from norface.cli.main import main
 from norface.data.readers import READERS, reader_class
 from norface.errors import CheckpointError
+from norface.protocol.divisions import Division, _specs
+from norface.protocol.plan import Protocol
+from norface.protocol.settings import plan_runs
+from small_tables import small_table
 
 ROOT = Path(__file__).parents[2]
+PROTOCOLS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs" / "protocol").glob("*.yaml"))
 CONFIGS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.yaml"))
 RUN = "runs/of-this-test"
 
@@ -43,7 +49,34 @@ TASKS = {"fer": "EmotionTask", "au": "ActionUnitTask", "au-intensity": "Intensit
 
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
-    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS}
+    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS)
+
+
+@pytest.mark.parametrize("path", PROTOCOLS)
+def test_every_variant_of_a_protocol_can_be_built(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    monkeypatch.chdir(ROOT)
+    asked: list[Protocol] = []
+    monkeypatch.setattr("norface.cli.protocol._run", lambda protocol, out: asked.append(protocol))
+    assert main(["protocol", "run", "--config", path]) == 0
+    (protocol,) = asked
+    assert protocol.name == Path(path).stem and protocol.baseline in protocol.variants
+    fold = None if protocol.folds is None else next(iter(_specs(protocol.folds, small_table(["x"])).values()))
+    division = Division("part1", protocol.table, fold, small_table(["x"]))
+    monkeypatch.setattr("norface.protocol.settings._Files.sha256", lambda files, path: path)
+    once = replace(protocol, seeds=[0], people=protocol.people and protocol.people[:1])
+    for one in plan_runs(once, [division], tmp_path):
+        cli = make_cli(one.words(), run=False)
+        assert cli.model.task == protocol.task
+        assert cli.datamodule.path == protocol.table
+        assert (cli.datamodule.folds is None) == (protocol.folds is None)
+        few = cli.datamodule.few_subjects
+        assert (None if few is None else few.count) == one.run.people
+        reads_cache = cli.datamodule.source == "cache"
+        assert reads_cache == (one.run.variant not in {"raw", "raw_pretrained", "oracle"})
+        weights = cli.model.encoder_weights
+        assert weights == (protocol.filled("{normalizer}", "part1", "") if "pretrained" in one.run.variant else None)
 
 
 @pytest.mark.parametrize("name", READERS)

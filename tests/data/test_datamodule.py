@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from norface.data import FaceDataModule, FaceTable, PairPolicy, memory
+from norface.data import EveryNth, FaceDataModule, FaceTable, FewSubjects, PairPolicy, memory
 from norface.errors import AlignmentError, ConfigError, ImageError, SplitError
 from norface.imaging import Augmentation
 from norface.imaging.alignment import Alignment
@@ -312,3 +312,28 @@ def test_facekit_pairs(facekit: Path) -> None:
     # Registered truths are alike around the eyes' template, whatever the expression; originals are not.
     spread = {key: float(batch[key][:, :, 40:44, 8:56].std(dim=0).mean()) for key in ("truth", "original")}
     assert spread["truth"] < 0.5 * spread["original"]
+
+
+def test_few_subjects_train_and_nothing_else_changes(table_path: Path) -> None:
+    data = module(table_path, None, few_subjects=FewSubjects(1, seed=0))
+    (person,) = data.subjects
+    assert person in {"s2", "s3"} and data.class_counts() == (1, 1, 1)
+    everybody = module(table_path, None)
+    for split, count in (("train", 3), ("val", 6), ("test", 6)):
+        assert len(data.usable_rows(split)) == count
+        assert len(everybody.usable_rows(split)) == 6
+    assert {data.table.frame["subject"].iloc[row] for row in data.usable_rows("train")} == {person}
+    assert data.protocol["few_subjects"] == {"count": 1, "seed": 0}
+    both = module(table_path, None, few_subjects=FewSubjects(1, seed=0), stride=EveryNth(2))
+    assert len(both.usable_rows("train")) == 2  # the first and third of three frames
+
+
+def test_faces_of_a_test_have_their_labels(frame: pd.DataFrame, write_table: Write) -> None:
+    frame.loc[frame["face_id"] == "s6_1", "success"] = 0.0
+    frame["success"] = frame["success"].fillna(1.0)
+    frame.loc[frame["face_id"] == "s6_2", ["emotion", "AU12_c"]] = None
+    faces = module(write_table(frame), "test").test_faces()
+    assert faces["face_id"].tolist() == ["s6_0", "s6_2", "s7_0", "s7_1", "s7_2"]
+    assert faces["true_emotion"].isna().tolist() == [False, True, False, False, False]
+    assert faces["true_AU12_c"].isna().tolist() == [False, True, False, False, False]
+    assert {"subject", "split", "success", "error", "true_AU01_r", "true_AU01_c"} <= set(faces.columns)

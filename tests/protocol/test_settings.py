@@ -8,7 +8,7 @@ import yaml
 
 from norface.errors import ConfigError
 from norface.protocol.divisions import Division
-from norface.protocol.plan import Protocol, Variant
+from norface.protocol.plan import Nested, Protocol, Variant
 from norface.protocol.settings import changed, merged, plan_runs
 from small_tables import small_table
 
@@ -24,7 +24,7 @@ def files(tmp_path: Path) -> Path:
 def plan(files: Path, out: str = "out", **options: Any) -> list[Any]:
     variants = {
         "raw": Variant([str(files / "raw.yaml")]),
-        "full": Variant([], {"model": {"init_args": {"encoder_weights": "{normalizer}"}}}),
+        "full": Variant([], Nested({"model": {"init_args": {"encoder_weights": "{normalizer}"}}})),
     }
     given: dict[str, Any] = {"seeds": [4], "people": [2], "cache": "c-{fold}"}
     given |= {"normalizer": str(files / "n-{fold}.ckpt"), "configs": [str(files / "common.yaml")], **options}

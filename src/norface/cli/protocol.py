@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from norface.protocol.plan import CrossPlan, FoldPlan, Protocol, Variant
+from jsonargparse.typing import register_type
+
+from norface.protocol.plan import CrossPlan, FoldPlan, Nested, Protocol, Variant
 
 if TYPE_CHECKING:
     from norface.protocol.comparing import Comparison
     from norface.protocol.running import Outcome
     from norface.protocol.settings import Planned
+
+
+def _nested(value: object) -> Nested:
+    if not isinstance(value, dict):
+        raise ValueError("expected settings nested as in a configuration")
+    return Nested(value)
+
+
+register_type(Nested, serializer=lambda settings: settings.plain, deserializer=_nested)
 
 
 def run(
@@ -21,7 +32,7 @@ def run(
     configs: list[str],
     table: str,
     variants: dict[str, Variant],
-    settings: dict[str, Any] | None = None,
+    settings: Nested | None = None,
     baseline: str | None = None,
     seeds: list[int] | None = None,
     people: list[int] | None = None,
@@ -61,7 +72,7 @@ def run(
         configs=configs,
         table=table,
         variants=variants,
-        settings=settings or {},
+        settings=settings or Nested(),
         baseline=baseline,
         seeds=[0, 1, 2] if seeds is None else seeds,
         people=people,

@@ -15,6 +15,16 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
 _PLACES = ("fold", "table", "normalizer", "cache")
 
 
+class Nested:
+    """Settings, nested as in a configuration. A type of its own: the parser leaves what is in it as it is.
+
+    As a dict, it would make objects of every ``class_path`` in it; only `norface fit` may do that.
+    """
+
+    def __init__(self, plain: dict[str, Any] | None = None) -> None:
+        self.plain = plain or {}
+
+
 @dataclass(frozen=True)
 class Variant:
     """One thing that is compared.
@@ -27,7 +37,7 @@ class Variant:
     """
 
     configs: list[str] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Nested = field(default_factory=Nested)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class Protocol:
     configs: list[str]
     table: str
     variants: dict[str, Variant]
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Nested = field(default_factory=Nested)
     baseline: str | None = None
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     people: list[int] | None = None

@@ -101,7 +101,9 @@ def _base(protocol: Protocol, division: Division) -> Settings:
                 "init_args": {"checkpoint": _filled(protocol.normalizer, division.name)},
             },
         }
-    return merged({"data": {"init_args": data}}, protocol.filled(protocol.settings, division.name, division.table))
+    return merged(
+        {"data": {"init_args": data}}, protocol.filled(protocol.settings.plain, division.name, division.table)
+    )
 
 
 def _own(protocol: Protocol, run: Run, division: Division) -> Settings:
@@ -113,7 +115,7 @@ def _own(protocol: Protocol, run: Run, division: Division) -> Settings:
         "data": {"init_args": data},
         "model": {"init_args": {"seed": run.seed}},
     }
-    variant = protocol.filled(protocol.variants[run.variant].settings, division.name, division.table)
+    variant = protocol.filled(protocol.variants[run.variant].settings.plain, division.name, division.table)
     return merged(variant, own)
 
 
