@@ -29,7 +29,7 @@ from mutations import anything_in_json, damaged, damaged_json
 from norface.backbones import ConvEncoder
 from norface.cache import CacheIdentity
 from norface.cache.manifest import MANIFEST, Manifest, plan
-from norface.cache.shard import CachedFace, ShardFile, ShardHeader, encode_shard
+from norface.cache.shard import CachedFace, ShardFile, ShardHeader, encode_image, encode_shard
 from norface.checkpoints import open_checkpoint
 from norface.classifier.inference import load_classifier
 from norface.data.table import FaceTable
@@ -85,7 +85,7 @@ FACES = [
 
 def shard(encoding: Any) -> tuple[ShardHeader, bytes]:
     made = ShardHeader(IDENTITY, encoding, plan(len(FACES), len(FACES))[0])
-    return made, encode_shard(FACES, made)
+    return made, encode_shard(FACES, [encode_image(face, made) for face in FACES], made)
 
 
 def shard_target(encoding: str) -> Target:

@@ -20,7 +20,7 @@ from norface.cache import DEFAULT_ENCODING, Encoding, NormalizedCache, Normalize
 from norface.data.asked import asked_for, with_labels
 from norface.data.batches import FaceLoader
 from norface.data.caching import Alone, build_cache, cached_rows, find_cache
-from norface.data.dataset import FaceDataset, FaceRows, PairDataset
+from norface.data.dataset import FaceDataset, PairDataset, face_rows
 from norface.data.few import FewSubjects
 from norface.data.folds import Fold
 from norface.data.images import FaceReader, ImageReader
@@ -33,7 +33,6 @@ from norface.data.splits import DEFAULT_SHARES, assign_splits, check_not_empty, 
 from norface.data.stride import EveryNth
 from norface.data.subjects import check_unseen, people_in, shares_people
 from norface.data.table import FaceTable
-from norface.data.texts import Texts
 from norface.data.weighting import Sampling, balanced_weights
 from norface.errors import ConfigError
 from norface.imaging.alignment import Alignment
@@ -375,7 +374,7 @@ class FaceDataModule(L.LightningDataModule):
         images = load_split(reads, rows, self.alignment.size)
         self._note_bad(images.bad)
         normalized = images.readers[1] if len(reads) > 1 else None
-        known = self._rows(images.rows)
+        known = face_rows(self.table, images.rows, self._people)
         return FaceDataset(known, images.readers[0], normalized=normalized, augment=augment, seed=self.seed)
 
     def _pair_dataset(self, policy: PairPolicy, split: str | None, augment: Augmentation | None) -> PairDataset:
@@ -384,20 +383,10 @@ class FaceDataModule(L.LightningDataModule):
         reads = (self._reader.originals, self._reader.truths) if knows_truth else (self._reader.originals,)
         images = load_split(reads, self.usable_rows(split), self.alignment.size)
         self._note_bad(images.bad)
-        rows = self._rows(images.rows)
+        rows = face_rows(self.table, images.rows, self._people)
         draw = PairDraw(policy, rows.subjects, seed=self.seed)
         truth = images.readers[1] if knows_truth else None
         return PairDataset(rows, images.readers[0], draw, truth=truth, target=target, augment=augment, seed=self.seed)
-
-    def _rows(self, rows: NDArray[np.int64]) -> FaceRows:
-        frame = self.table.frame
-        return FaceRows(
-            face_ids=Texts(frame["face_id"]).take(rows),
-            subjects=self._people.get_indexer(pd.Index(frame["subject"].iloc[rows])).astype(np.int64),
-            emotions=self.table.emotion_codes()[rows],
-            occurrence=self.table.occurrence()[rows],
-            intensity=self.table.intensity()[rows],
-        )
 
     def _note_bad(self, bad: dict[int, str]) -> None:
         if bad:
