@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, default_collate, get_worker_info
@@ -17,6 +18,8 @@ from norface.data.batches import to_batch
 from norface.data.images import ImageReader
 from norface.data.pairs import PairDraw
 from norface.data.sampling import Key, mix
+from norface.data.table import FaceTable
+from norface.data.texts import Texts
 from norface.errors import AlignmentError, ImageError, NorfaceError
 from norface.imaging.augment import Augmentation
 from norface.imaging.convert import to_tensor
@@ -46,6 +49,18 @@ class FaceRows:
 
     def __len__(self) -> int:
         return len(self.face_ids)
+
+
+def face_rows(table: FaceTable, rows: NDArray[np.int64], people: pd.Index) -> FaceRows:
+    """What a table knows of some of its rows; a subject's code is its place in `people`."""
+    frame = table.frame
+    return FaceRows(
+        face_ids=Texts(frame["face_id"]).take(rows),
+        subjects=people.get_indexer(pd.Index(frame["subject"].iloc[rows])).astype(np.int64),
+        emotions=table.emotion_codes()[rows],
+        occurrence=table.occurrence()[rows],
+        intensity=table.intensity()[rows],
+    )
 
 
 class _Faces(ABC):
