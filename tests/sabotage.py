@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -26,9 +27,15 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def count_faces(log: Path) -> None:
-    """Leave a byte in `log` for every face that is normalized."""
-    _after_normalizing(lambda faces, _: log.open("ab").write(b"." * faces))
+def count_faces(log: Path, pause: float = 0.0) -> None:
+    """Leave a byte in `log` for every face that is normalized; make every batch take `pause` seconds longer."""
+
+    def count(faces: int, _: int) -> None:
+        with log.open("ab") as file:
+            file.write(b"." * faces)
+        time.sleep(pause)
+
+    _after_normalizing(count)
 
 
 def pull_away(image: Path, after: int) -> None:
@@ -43,8 +50,6 @@ def pull_away(image: Path, after: int) -> None:
 
 def slow_down(seconds: float) -> None:
     """Make every batch take a moment."""
-    import time
-
     _after_normalizing(lambda *_: time.sleep(seconds))
 
 

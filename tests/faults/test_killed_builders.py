@@ -14,9 +14,10 @@ from norface.cache.verify import verify
 from norface.cli.main import INTERRUPTED
 from quick_process import run, start
 from sabotage import STAGES, Stage, count_faces, kill_in_write
-from small_world import FACES, SHARD_SIZE, World, contents
+from small_world import BATCH_SIZE, FACES, SHARD_SIZE, World, contents
 
 WRITES = -(-FACES // SHARD_SIZE) + 2  # shards, failed.csv, manifest.json
+PAUSE = 0.03  # after each batch, so that more kills fall between two faces than into the start of the process
 FEW_AND_MANY = [3, pytest.param(50, marks=pytest.mark.slow)]
 
 
@@ -36,8 +37,8 @@ def test_killed_at_random_moments(
     within = 0
     for k in range(kills):
         out, faces = tmp_path / f"out{k}", tmp_path / f"faces{k}"
-        builder = start(world.command(out), tmp_path / "log", sabotage=partial(count_faces, faces))
-        time.sleep(random_moments.uniform(0.0, duration))
+        builder = start(world.command(out), tmp_path / "log", sabotage=partial(count_faces, faces, PAUSE))
+        time.sleep(random_moments.uniform(0.0, duration + PAUSE * FACES / BATCH_SIZE))
         code = builder.send(signal.SIGKILL)
         assert code in {0, -signal.SIGKILL}, builder.text
         made = faces.stat().st_size if faces.exists() else 0

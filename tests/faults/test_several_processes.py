@@ -118,19 +118,45 @@ def test_devices_that_are_not_there(world: World, option: str, value: str, messa
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def launched(words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    base = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
+    return subprocess.run(
+        words, env={**base, **environment}, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launch",
-    [
-        [sys.executable, "-m"],
-        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m"],
-    ],
-    ids=["lightning", "torchrun"],
-)
-def test_launchers(world: World, whole: dict[str, bytes], launch: list[str], tmp_path: Path) -> None:
-    command = [*launch, "norface", *world.command(tmp_path / "out", "--trainer.devices", "2")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+def test_lightning_starts_the_processes(world: World, whole: dict[str, bytes], tmp_path: Path) -> None:
+    command = world.command(tmp_path / "out", "--trainer.devices", "2")
+    done = launched([sys.executable, "-m", "norface", *command])
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("200 normalized faces (0 failed)") == 1
     assert contents(tmp_path / "out") == whole
+
+
+SRUN = """#!/usr/bin/env bash
+# Stands for SLURM's: starts SLURM_NTASKS processes, as `srun --kill-on-bad-exit=1 COMMAND` does.
+for ((rank = 0; rank < SLURM_NTASKS; rank++)); do
+  SLURM_PROCID=$rank SLURM_LOCALID=$rank SLURM_NODEID=0 "${@:2}" &
+done
+for ((rank = 0; rank < SLURM_NTASKS; rank++)); do wait -n || exit 1; done
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ["torchrun", "slurm"])
+def test_examples(world: World, whole: dict[str, bytes], example: str, tmp_path: Path) -> None:
+    srun = tmp_path / "bin/srun"
+    srun.parent.mkdir()
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    job = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "norface-cache", "SLURM_NODELIST": "127.0.0.1"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1"}
+    environment = {"PROCESSES": "2"} if example == "torchrun" else job
+    out = tmp_path / "out"
+    options = [str(world.checkpoint), str(world.table), str(out), *world.command(out)[8:]]
+    path = f"{srun.parent}:{os.environ['PATH']}"
+    done = launched([str(ROOT / f"examples/build_cache_{example}.sh"), *options], **environment, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("200 normalized faces (0 failed)") == 1
+    assert contents(out) == whole
