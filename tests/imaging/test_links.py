@@ -100,6 +100,18 @@ def test_the_root_itself_may_be_a_link_and_relative(root: Path, monkeypatch: pyt
     assert ImageRoot(Path("linked")).read("near/a.png")[0, 0, 0] == 1
 
 
+def test_a_relative_root_is_another_one_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        write_png(tmp_path / name / "faces/a.png", picture(1))
+    (tmp_path / "secret.png").write_bytes(encode_png(picture(9)))
+    monkeypatch.chdir(tmp_path / "one")
+    ImageRoot(Path("faces")).read("a.png")
+    (tmp_path / "two/faces/b.png").symlink_to(tmp_path / "secret.png")
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(LinkError):
+        ImageRoot(Path("faces")).read("b.png")
+
+
 def test_loops_and_dangling_links(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "gone.png").symlink_to("nowhere.png")

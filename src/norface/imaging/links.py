@@ -25,7 +25,10 @@ def inside(root: Path, path: str) -> Path:
     """
     folder, _, name = path.rpartition("/")
     allowed = os.environ.get(LINKS_VARIABLE, "")
-    place = os.path.join(_real_folder(str(root), folder, allowed), name)  # noqa: PTH118  Path would take twice as long
+    base = str(root)
+    if not base.startswith(os.sep):
+        base = os.path.abspath(base)  # noqa: PTH100  another one in another working folder
+    place = f"{_real_folder(base, folder, allowed)}{os.sep}{name}"  # as text: Path takes several times as long
     if os.path.islink(place):  # noqa: PTH114
         check_link(root, path, os.path.realpath(place))
     return root / path
