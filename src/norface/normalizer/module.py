@@ -22,7 +22,7 @@ from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
 from norface.teachers.base import ExpressionTeacher, IdentityTeacher, Teacher
-from norface.training import decay_groups, require_finite
+from norface.training import EpochMeans, decay_groups, fuses, require_finite
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
@@ -89,6 +89,7 @@ class NormalizerTask(lightning.LightningModule):
         self.lr, self.discriminator_lr, self.weight_decay = lr, discriminator_lr, weight_decay
         self.adversarial_start, self.clip = adversarial_start, clip
         self.objective: GeneratorObjective | None = None
+        self._means = EpochMeans()
         size = generator.image_size
         self.register_buffer("target", torch.zeros(1, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
@@ -149,9 +150,11 @@ class NormalizerTask(lightning.LightningModule):
         self.iteration += 1
         cast(torch.optim.lr_scheduler.LRScheduler, self.lr_schedulers()).step()
         logged |= {name: value.detach() for name, value in parts.items()}
-        size = len(batch["original"])
-        logged = {f"normalizer/{name}": value for name, value in logged.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
+        self._means.update({f"normalizer/{name}": v for name, v in logged.items()}, size=len(batch["original"]))
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean of each loss term."""
+        self.log_dict(self._means.take(), sync_dist=True)
 
     @property
     def progress(self) -> float:
@@ -198,8 +201,11 @@ class NormalizerTask(lightning.LightningModule):
         trained = [*self.generator.parameters()]
         if self.objective.supervision is not None:
             trained += self.objective.supervision.parameters()
-        generator = torch.optim.AdamW(decay_groups(trained, self.weight_decay), lr=self.lr, betas=(0.9, 0.99))
-        discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=(0.0, 0.99))
+        judges = [*self.discriminator.parameters()]
+        fused = fuses(trained + judges, str(self.trainer.precision))
+        groups = decay_groups(trained, self.weight_decay)
+        generator = torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99), fused=fused)
+        discriminator = torch.optim.Adam(judges, lr=self.discriminator_lr, betas=(0.0, 0.99), fused=fused)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             generator, self.lr, total_steps=steps + 1, pct_start=0.15, cycle_momentum=False
