@@ -30,7 +30,9 @@ class Routing(NamedTuple):
             counted: bool ``(G,)``, which gates count; None: all.
         """
         loss = squared_variation(self.importance) + squared_variation(self.load)
-        return loss.mean() if counted is None else loss[counted].mean()
+        if counted is None:
+            return loss.mean()
+        return torch.where(counted, loss, 0.0).sum() / counted.sum()  # no selection: shapes must not depend on values
 
 
 def squared_variation(values: Tensor) -> Tensor:
