@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from norface.errors import TrainingError
-from norface.training import decay_groups, require_finite, seed_step
+from norface.training import EpochMeans, decay_groups, fuses, require_finite, seed_step
 
 
 def test_only_matrices_and_kernels_that_train_decay() -> None:
@@ -32,3 +32,20 @@ def test_steps_draw_differently_and_repeatably() -> None:
     assert draw(0, 1, 2, 0) == draw(0, 1, 2, 0)
     places = [(s, e, b, r) for s in range(2) for e in range(3) for b in range(3) for r in range(2)]
     assert len({draw(*place) for place in places}) == len(places)
+
+
+def test_means_of_an_epoch_weigh_batches_by_their_faces() -> None:
+    means = EpochMeans()
+    means.update({"a": torch.tensor(1.0), "b": torch.tensor(5.0)}, size=3)
+    means.update({"a": torch.tensor(3.0, requires_grad=True)}, size=1)
+    found = means.take()
+    assert {name: float(value) for name, value in found.items()} == {"a": 1.5, "b": 5.0}
+    assert not found["a"].requires_grad
+    assert means.take() == {}
+
+
+def test_optimisers_run_as_one_kernel_where_gradients_can_still_be_clipped() -> None:
+    parameters = [nn.Parameter(torch.zeros(2))]
+    assert fuses(parameters, "32-true")
+    assert not fuses(parameters, "bf16-mixed")
+    assert not fuses([nn.Parameter(torch.zeros(2, device="meta"))], "32-true")

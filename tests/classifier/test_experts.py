@@ -34,6 +34,19 @@ def test_with_all_experts_it_is_the_dense_mixture() -> None:
     torch.testing.assert_close(mixture(x)[0], (softmax.unsqueeze(-1) * answers).sum(1))
 
 
+@pytest.mark.parametrize("top_k", [1, 2, 4])
+def test_in_a_compiled_graph_it_is_the_same_with_all_experts_computed(
+    top_k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    mixture = MixtureOfExperts(6, 10, 5, experts=4, top_k=top_k).eval()
+    x = torch.randn(17, 6)
+    wanted, _ = mixture(x)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    monkeypatch.setattr(mixture, "_dispatch", None)
+    torch.testing.assert_close(mixture(x)[0], wanted)
+
+
 def test_only_chosen_experts_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     mixture = MixtureOfExperts(6, 10, 5, experts=8, top_k=1).eval()

@@ -107,7 +107,8 @@ import torch
 from pathlib import Path
 from norface.classifier.prediction_table import PredictionTable
 sys.path[:0] = [{str(ROOT / "tests" / "classifier")!r}]
-from test_classifier_tasks import BrightCorners, fitted, make
+from bright_corners import BrightCorners, make
+from test_classifier_tasks import fitted
 
 folder = Path({str(tmp_path)!r})
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def normalizer_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def classifier_file(tmp_path: Path) -> Callable[..., Path]:
-    def make(task: str = "fer", streams: Streams = "both", alignment: Alignment = Alignment(SIZE)) -> Path:
+    def make(task: str = "fer", streams: Streams = "both", alignment: Alignment | None = None) -> Path:
         torch.manual_seed(0)
         network = ExpressionClassifier(
             ConvEncoder(widths=(8, 16)), labels=3, streams=streams, features=16, hidden=8, grid=2
@@ -43,7 +43,7 @@ def classifier_file(tmp_path: Path) -> Callable[..., Path]:
             "emotions": ["neutral", "happy", "sad"],
             "aus": [1, 2, 12],
             "network": describe(network),
-            "alignment": alignment.describe(),
+            "alignment": (alignment or Alignment(SIZE)).describe(),
             "subjects": ["ada"],
         }
         path = tmp_path / f"{task}-{streams}.ckpt"

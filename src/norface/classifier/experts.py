@@ -92,7 +92,7 @@ class MixtureOfExperts(nn.Module):
         padded = padded.index_put((expert, place), x[order // k])  # (m, busiest, inputs)
         answers = self.experts(padded)[expert, place]  # (T * k, outputs), sorted by expert
         answers = answers[order.argsort()].unflatten(0, (-1, k))  # (T, k, outputs)
-        mixed: Tensor = (answers * weights.unsqueeze(-1).to(answers.dtype)).sum(1)
+        mixed: Tensor = (answers * weights.unsqueeze(-1)).sum(1)
         return mixed
 
 

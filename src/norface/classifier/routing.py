@@ -38,7 +38,9 @@ class Routing(NamedTuple):
         if self.importance.shape[-1] == 0:
             return self.importance.sum()
         loss = squared_variation(self.importance) + squared_variation(self.load)
-        return loss.mean() if counted is None else loss[counted].mean()
+        if counted is None:
+            return loss.mean()
+        return torch.where(counted, loss, 0.0).sum() / counted.sum()  # no selection: shapes must not depend on values
 
 
 def squared_variation(values: Tensor) -> Tensor:

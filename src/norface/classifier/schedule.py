@@ -7,15 +7,17 @@ import math
 import torch
 from torch import nn
 
+from norface.training import fuses
 
-def adamw(module: nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW that decays weights only: biases and norms have no reason to be small."""
+
+def adamw(module: nn.Module, *, lr: float, weight_decay: float, precision: str) -> torch.optim.AdamW:
+    """AdamW that decays weights only: biases and norms have no reason to be small; `precision` as for `fuses`."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         (free if parameter.ndim <= 1 or "bias" in name else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr)
+    return torch.optim.AdamW(groups, lr=lr, fused=fuses(module.parameters(), precision))
 
 
 def warmup_cosine(optimizer: torch.optim.Optimizer, *, total: int, warmup: float) -> torch.optim.lr_scheduler.LambdaLR:

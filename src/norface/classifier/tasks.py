@@ -36,7 +36,7 @@ class EmotionTask(ClassifierTask):
         class_weighting: Whether rare emotions weigh more in the loss, by the inverse of their count. Not together
             with balanced sampling, which does the same.
         backbone, streams, shared_backbone, features, hidden, grid, experts, top_k, input_experts, output_experts,
-            dropout, balance_weight, lr, weight_decay, warmup, encoder_weights, seed: See `ClassifierTask`.
+            dropout, balance_weight, lr, weight_decay, warmup, encoder_weights, seed, compile: See `ClassifierTask`.
     """
 
     task = "fer"
@@ -63,6 +63,7 @@ class EmotionTask(ClassifierTask):
         warmup: float = 0.1,
         encoder_weights: str | None = None,
         seed: int = 0,
+        compile: bool = False,
     ) -> None:
         super().__init__(
             backbone=backbone,
@@ -82,6 +83,7 @@ class EmotionTask(ClassifierTask):
             warmup=warmup,
             encoder_weights=encoder_weights,
             seed=seed,
+            compile=compile,
         )
         self.label_smoothing, self.class_weighting = label_smoothing, class_weighting
         self.majority = 0

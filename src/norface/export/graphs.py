@@ -103,7 +103,7 @@ def classifier_graph(classifier: TrainedClassifier, *, where: str) -> Graph:
     hash_weights(digest, network.state_dict())
     facts = _metadata("classifier", alignment, digest.hexdigest())
     facts |= {"task": classifier.task, "labels": list(classifier.labels)}
-    module = ClassifierGraph(network, classifier.task).eval()
+    module = ClassifierGraph(network, classifier.task).eval().requires_grad_(False)
     return Graph(module, network.streams.names, OUTPUTS[classifier.task], alignment.size, facts)
 
 

@@ -72,7 +72,7 @@ def convert(graph: Graph) -> bytes:
     except ImportError as error:
         raise _missing(error) from error
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    module, example = graph.module.requires_grad_(False), graph.example(TRACED_BATCH)
+    module, example = graph.module, graph.example(TRACED_BATCH)
     shapes = torch.export.ShapesCollection()
     shapes[example[0]] = {0: torch.export.Dim("batch")}
     for images in example[1:]:  # found to be the same; named once more, the exporter warns

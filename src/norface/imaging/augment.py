@@ -51,9 +51,11 @@ class Augmentation:
             seed: Non-negative.
         """
         moved = _moves(self.flip, self.geometric)
-        moved.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        both = moved(image=original, normalized=normalized)
-        return self._recoloured(both["image"], seed), both["normalized"]
+        if moved is not None:
+            moved.set_random_state(np.random.default_rng(seed), random.Random(seed))
+            both = moved(image=original, normalized=normalized)
+            original, normalized = both["image"], both["normalized"]
+        return self._recoloured(original, seed), normalized
 
     def alone(self, original: Pixels, *, seed: int) -> Pixels:
         """Move and recolour an image whose right answer stays as it is; `flip` is left to whoever mirrors both.
@@ -63,18 +65,22 @@ class Augmentation:
             seed: Non-negative.
         """
         moved = _moves(False, self.geometric)
-        moved.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        return self._recoloured(moved(image=original)["image"], seed)
+        if moved is not None:
+            moved.set_random_state(np.random.default_rng(seed), random.Random(seed))
+            original = moved(image=original)["image"]
+        return self._recoloured(original, seed)
 
     def _recoloured(self, pixels: Pixels, seed: int) -> Pixels:
         changes = _changes(self.photometric, self.dropout)
+        if changes is None:
+            return pixels
         # One shared stream: seeded one by one, all transforms would draw the same numbers.
         changes.set_random_state(np.random.default_rng(seed + 1), random.Random(seed + 1))
         return np.ascontiguousarray(changes(image=pixels)["image"], np.uint8)
 
 
 @cache
-def _moves(flip: bool, strength: float) -> albumentations.Compose:
+def _moves(flip: bool, strength: float) -> albumentations.Compose | None:
     alb = _albumentations()
     steps: list[albumentations.BasicTransform] = [alb.HorizontalFlip(p=0.5)] if flip else []
     if strength > 0:
@@ -88,11 +94,11 @@ def _moves(flip: bool, strength: float) -> albumentations.Compose:
                 p=1.0,
             )
         )
-    return alb.Compose(steps, additional_targets={"normalized": "image"})
+    return alb.Compose(steps, additional_targets={"normalized": "image"}) if steps else None
 
 
 @cache
-def _changes(strength: float, dropout: float) -> albumentations.Compose:
+def _changes(strength: float, dropout: float) -> albumentations.Compose | None:
     alb = _albumentations()
     steps: list[albumentations.BasicTransform] = []
     if strength > 0:
@@ -113,7 +119,7 @@ def _changes(strength: float, dropout: float) -> albumentations.Compose:
     if dropout > 0:
         part = (0.1, 0.25)
         steps.append(alb.CoarseDropout((1, 2), hole_height_range=part, hole_width_range=part, fill=127, p=dropout))
-    return alb.Compose(steps)
+    return alb.Compose(steps) if steps else None
 
 
 @cache

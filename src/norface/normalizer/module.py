@@ -22,7 +22,7 @@ from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
 from norface.teachers.base import ExpressionTeacher, IdentityTeacher, Teacher
-from norface.training import decay_groups, require_finite
+from norface.training import EpochMeans, compile_in_place, decay_groups, fuses, require_finite
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
@@ -52,6 +52,8 @@ class NormalizerTask(lightning.LightningModule):
         adversarial_start: Share of the run after which the discriminator takes part. Before, there is nothing worth
             judging: it would win at once and teach the generator nothing.
         clip: Largest norm of a gradient step of either network.
+        compile: Whether `torch.compile` translates the networks when training starts: minutes once, then faster steps,
+            above all on a GPU. Checkpoints are the same.
     """
 
     target: Tensor
@@ -72,6 +74,7 @@ class NormalizerTask(lightning.LightningModule):
         ema_decay: float = 0.995,
         adversarial_start: float = 0.5,
         clip: float = 1.0,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -87,8 +90,9 @@ class NormalizerTask(lightning.LightningModule):
         # Registered as part of the objective alone, once the number of action units is known.
         self.teachers = {"identity": identity_teacher, "expression": expression_teacher}
         self.lr, self.discriminator_lr, self.weight_decay = lr, discriminator_lr, weight_decay
-        self.adversarial_start, self.clip = adversarial_start, clip
+        self.adversarial_start, self.clip, self.compiled = adversarial_start, clip, compile
         self.objective: GeneratorObjective | None = None
+        self._means = EpochMeans()
         size = generator.image_size
         self.register_buffer("target", torch.zeros(1, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
@@ -116,6 +120,9 @@ class NormalizerTask(lightning.LightningModule):
         self.target.copy_(self.faces.target[None])
         if self.weights.paired > 0 and self.iteration == 0:
             self._measure_spread()
+        if self.compiled:
+            generator = self.generator
+            compile_in_place(generator.encoder, generator.merging, generator.decoder, self.discriminator)
 
     def _measure_spread(self) -> None:
         assert self.objective is not None
@@ -149,9 +156,11 @@ class NormalizerTask(lightning.LightningModule):
         self.iteration += 1
         cast(torch.optim.lr_scheduler.LRScheduler, self.lr_schedulers()).step()
         logged |= {name: value.detach() for name, value in parts.items()}
-        size = len(batch["original"])
-        logged = {f"normalizer/{name}": value for name, value in logged.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
+        self._means.update({f"normalizer/{name}": v for name, v in logged.items()}, size=len(batch["original"]))
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean of each loss term."""
+        self.log_dict(self._means.take(), sync_dist=True)
 
     @property
     def progress(self) -> float:
@@ -198,8 +207,11 @@ class NormalizerTask(lightning.LightningModule):
         trained = [*self.generator.parameters()]
         if self.objective.supervision is not None:
             trained += self.objective.supervision.parameters()
-        generator = torch.optim.AdamW(decay_groups(trained, self.weight_decay), lr=self.lr, betas=(0.9, 0.99))
-        discriminator = torch.optim.Adam(self.discriminator.parameters(), lr=self.discriminator_lr, betas=(0.0, 0.99))
+        judges = [*self.discriminator.parameters()]
+        fused = fuses(trained + judges, str(self.trainer.precision))
+        groups = decay_groups(trained, self.weight_decay)
+        generator = torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99), fused=fused)
+        discriminator = torch.optim.Adam(judges, lr=self.discriminator_lr, betas=(0.0, 0.99), fused=fused)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             generator, self.lr, total_steps=steps + 1, pct_start=0.15, cycle_momentum=False

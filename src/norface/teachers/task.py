@@ -13,7 +13,7 @@ import norface
 from norface.checkpoints import describe_checkpoint
 from norface.samples import FaceDescription, FaceSample
 from norface.specs import Described, describe
-from norface.training import decay_groups, require_finite, seed_step
+from norface.training import EpochMeans, decay_groups, fuses, require_finite, seed_step
 
 
 class TeacherTask(lightning.LightningModule):
@@ -30,6 +30,7 @@ class TeacherTask(lightning.LightningModule):
     def __init__(self, *, lr: float = 3e-3, weight_decay: float = 0.02, seed: int = 0) -> None:
         super().__init__()
         self.lr, self.weight_decay, self.seed = lr, weight_decay, seed
+        self._means = EpochMeans()
 
     @property
     def faces(self) -> FaceDescription:
@@ -45,10 +46,12 @@ class TeacherTask(lightning.LightningModule):
         seed_step(self.seed, self.current_epoch, batch_idx, rank=self.global_rank)
         parts = self.loss(batch)
         require_finite(parts, where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}")
-        size = len(batch["original"])
-        logged = {f"train/{name}": value.detach() for name, value in parts.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=size)
+        self._means.update({f"train/{name}": value for name, value in parts.items()}, size=len(batch["original"]))
         return torch.stack(list(parts.values())).sum()
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean of each loss term."""
+        self.log_dict(self._means.take(), sync_dist=True)
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """What the optimiser trains; a group may name a peak rate (`lr`) of its own."""
@@ -56,7 +59,8 @@ class TeacherTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, one cycle over the whole run (Smith and Topin 2018)."""
-        optimizer = torch.optim.AdamW(self.parameter_groups(), lr=self.lr)
+        fused = fuses(self.parameters(), str(self.trainer.precision))
+        optimizer = torch.optim.AdamW(self.parameter_groups(), lr=self.lr, fused=fused)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         peaks = [float(group["lr"]) for group in optimizer.param_groups]
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=0.15)

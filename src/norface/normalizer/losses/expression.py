@@ -28,5 +28,5 @@ class ExpressionConsistencyLoss(nn.Module):
         with torch.no_grad():
             wanted = self.teacher(original)
         found = self.teacher(output)
-        embedding: Tensor = (1.0 - (found.embedding * wanted.embedding).sum(1)).mean()
-        return embedding + F.mse_loss(found.outputs, wanted.outputs)
+        embedding: Tensor = (1.0 - (found.embedding.float() * wanted.embedding.float()).sum(1)).mean()
+        return embedding + F.mse_loss(found.outputs.float(), wanted.outputs.float())

@@ -24,5 +24,5 @@ class IdentityLoss(nn.Module):
         """Images ``(B, 3, H, W)`` in [-1, 1]; returns a scalar."""
         with torch.no_grad():
             wanted = self.teacher(target)
-        loss: Tensor = (1.0 - (self.teacher(output) * wanted).sum(1)).mean()
+        loss: Tensor = (1.0 - (self.teacher(output).float() * wanted.float()).sum(1)).mean()
         return loss

@@ -23,5 +23,5 @@ def reconstruction_loss(
     Returns:
         Scalar, averaged over the whole batch; 0 without such pairs.
     """
-    weight = same_image.to(output.dtype) + same_subject_weight * (same_subject & ~same_image).to(output.dtype)
-    return (weight * (output - wanted).abs().mean(dim=(1, 2, 3))).mean()
+    weight = same_image.float() + same_subject_weight * (same_subject & ~same_image).float()
+    return (weight * (output.float() - wanted.float()).abs().mean(dim=(1, 2, 3))).mean()
