@@ -172,21 +172,24 @@ def test_different_protocols_are_not_compared(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.slow
-def test_ctrl_c_reaches_the_run_and_the_next_start_goes_on_from_its_last_epoch(table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_run_ends_with_the_protocol_and_the_next_start_goes_on_from_its_last_epoch(
+    table: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
     """With processes of their own, as users have them."""
     options = words(table, tmp_path / "p", "--folds.tested", "[part1]")
-    many = SMALL.replace("max_epochs: 1", "max_epochs: 400")
+    many = SMALL.replace("max_epochs: 1", "max_epochs: 60")
     options[options.index("--settings") + 1] = many
     command = [sys.executable, "-m", "norface", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     last = tmp_path / "p" / "runs" / "raw" / "fold-part1" / "seed-0" / "checkpoints" / "last.ckpt"
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     _wait(last.is_file, process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(120) == 130
+    process.send_signal(sent)
+    assert process.wait(400) == 130
     assert process.stderr is not None and "0 of 2 runs are finished" in process.stderr.read()
     assert not (last.parents[1] / "test_predictions.parquet").exists()
-    assert subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=500).returncode == 0
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=900).returncode == 0
     assert "resuming from" in (last.parents[1] / "log.txt").read_text()
 
 

@@ -35,8 +35,8 @@ def planned(folder: Path, *, lr: float = 0.1) -> list[Planned]:
 class Launcher:
     """Leaves answers; can be told to fail or to be interrupted in a run."""
 
-    def __init__(self, *, fails: str = "", interrupted: str = "", silent: bool = False) -> None:
-        self.fails, self.interrupted, self.silent = fails, interrupted, silent
+    def __init__(self, *, fails: str = "", interrupted: str = "", silent: bool = False, late: bool = False) -> None:
+        self.fails, self.interrupted, self.silent, self.late = fails, interrupted, silent, late
         self.ran: list[str] = []
         self.words: list[str] = []
 
@@ -44,6 +44,8 @@ class Launcher:
         name, self.words = log.parent.name, words
         self.ran.append(name)
         if name == self.interrupted:
+            if self.late:
+                leave_answers(log.parent, "fer")
             return 130
         if name == self.fails:
             with log.open("a") as stream:
@@ -91,9 +93,10 @@ def test_the_error_is_that_of_the_last_attempt(tmp_path: Path) -> None:
     assert go(tmp_path, lambda words, log: -9)[1].error == "exit code -9"
 
 
-def test_an_interrupted_protocol_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [False, True])  # after the answers, before the results
+def test_an_interrupted_protocol_goes_on(tmp_path: Path, late: bool) -> None:
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, Launcher(interrupted="full"))
+        go(tmp_path, Launcher(interrupted="full", late=late))
     assert json.loads((tmp_path / "full" / "run.json").read_text())["finished"] is False
     launch = Launcher()
     assert [one.state for one in go(tmp_path, launch)] == ["finished"] * 3

@@ -28,11 +28,15 @@ def launch(words: list[str], log: Path) -> int:
         # A process group of its own: Ctrl-C reaches this process alone, which passes it on once.
         command = [sys.executable, "-m", "norface", *words]
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, process_group=0)
+        # What a scheduler sends at the end of its patience counts as Ctrl-C; else the run would be left to itself.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return process.wait()
         except BaseException:
             _stop(process)
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -259,9 +259,8 @@ def _facts(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
     if protocol.task == "au":
         facts["threshold"] = PROBABILITY_THRESHOLD
     for key in ("dataset", "facts", "occurrence"):
-        if key in table.meta.provenance:
-            facts[key] = table.meta.provenance[key]
-    return facts
+        facts[key] = table.meta.provenance.get(key)
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _versions(finished: Iterable[Outcome]) -> dict[str, str]:
