@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint

@@ -106,7 +106,7 @@ import lightning as L
 import torch
 from pathlib import Path
 from norface.classifier.prediction_table import PredictionTable
-sys.path[:0] = [{str(ROOT / "tests" / "classifier")!r}]
+sys.path[:0] = [{str(ROOT / "tests")!r}, {str(ROOT / "tests" / "classifier")!r}]
 from bright_corners import BrightCorners, make
 from test_classifier_tasks import fitted
 
