@@ -19,7 +19,14 @@ EPOCHS, STEPS = 6, 4
 
 def command(run: Path, *options: str) -> list[str]:
     """The words that train it in the folder `run`, or go on there, and test it."""
-    parts = ["--model", "small_training.SmallTask", "--data", "small_training.SmallData"]
+    parts = [
+        "--allow_code",
+        "small_training",
+        "--model",
+        "small_training.SmallTask",
+        "--data",
+        "small_training.SmallData",
+    ]
     place = ["--run", str(run), "--ckpt_path", "last", "--results", str(run / "results.json")]
     options = (*options, "--test_after_fit", "true", "--trainer.log_every_n_steps", "1", "--trainer.accelerator", "cpu")
     return ["fit", "--config", str(CONFIGURATION), *parts, *place, "--trainer.max_epochs", str(EPOCHS), *options]

@@ -156,11 +156,14 @@ def test_classifier_can_be_validated_tested_and_applied(run: Path) -> None:
     assert probabilities.shape[1] == 8 and np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
 
 
-def test_prediction_of_new_faces_tells_how_well_each_was_normalized(run: Path, tmp_path: Path) -> None:
+def test_prediction_of_new_faces_tells_how_well_each_was_normalized(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     faces = pd.read_parquet(run / "faces/faces.parquet")
     new = faces[faces["split"] == "test"].drop(columns=["split", "emotion"])
     new["image"] = [str(Path("images") / Path(name).name) for name in new["image"]]
     (tmp_path / "images").symlink_to(run / "faces/images")
+    monkeypatch.setenv("NORFACE_LINKS", str(run))
     new[[c for c in new.columns if not c.startswith("AU") and c != "normalized"]].to_csv(
         tmp_path / "new.csv", index=False
     )
@@ -178,7 +181,7 @@ def test_prediction_of_new_faces_tells_how_well_each_was_normalized(run: Path, t
 
 
 def test_protocol_on_a_finished_run(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("norface.cli.launching.launch", lambda words, log: main(words))
+    monkeypatch.setattr("norface.cli.child.launch", lambda words, log: main(words))
     monkeypatch.chdir(ROOT)
     variants = "{raw: {configs: [configs/classifier/raw.yaml]}, normalized: {settings: {model: {init_args: {streams: "
     variants += "normalized}}}}, full: {}}"

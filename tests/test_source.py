@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "norface"
 FILES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "subprocess", "socket"}
 HARMLESS = {"pickle.UnpicklingError"}  # the class of an error
+ALLOWED = {"cli/child.py": "imports subprocess"}  # starts norface itself, without a shell
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen"}
 LOADING_CODE = ("read_pickle", "hub.load", "jit.load", "PackageImporter", "import_object", "run_path", "run_module")
 YAML_LOADERS = (".load", ".load_all", ".unsafe_load", ".full_load")
@@ -20,6 +21,7 @@ DOWNLOADING = ("urlopen", "urlretrieve", "load_state_dict_from_url", "hf_hub_dow
 DYNAMIC_IMPORTS = {
     "specs.py": "a class path from a checkpoint, after its pattern was checked",
     "cli/main.py": "the table of commands",
+    "cli/training.py": "a model's class path, after `check_classes`",
     "cli/doctor.py": "the name of a package",
     "data/__init__.py": "its own table of modules",
     "data/readers/__init__.py": "its own table of readers",
@@ -74,9 +76,10 @@ def findings(code: str) -> list[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
 def test_no_way_from_data_to_code(file: Path) -> None:
     code = file.read_text(encoding="utf-8")
-    assert findings(code) == []
+    name = str(file.relative_to(SOURCE))
+    assert [found for found in findings(code) if found != ALLOWED.get(name)] == []
     if re.search(r"import_module\(", code):
-        assert str(file.relative_to(SOURCE)) in DYNAMIC_IMPORTS
+        assert name in DYNAMIC_IMPORTS
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         started.append(str(log.parent.name))
         return main(words)
 
-    monkeypatch.setattr("norface.cli.launching.launch", launch)
+    monkeypatch.setattr("norface.cli.child.launch", launch)
     monkeypatch.chdir(ROOT)
     return started
 
@@ -159,7 +159,7 @@ def test_interruption_says_how_to_go_on(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("norface.cli.launching.launch", lambda words, log: 130)
+    monkeypatch.setattr("norface.cli.child.launch", lambda words, log: 130)
     assert main(words(table, tmp_path)) == 130
     said = capsys.readouterr().err
     assert "0 of 4 runs are finished" in said and "run the same command again" in said

@@ -145,7 +145,7 @@ def test_a_thorough_build_repairs_what_a_quick_one_does_not_see(table_path: Path
     whole = contents(cache.folder)
     shard = cache.folder / cache.manifest.shards[1].file
     data = bytearray(whole[shard.name])
-    data[data.index(b"IEND") - 10] ^= 1  # inside an image
+    data[len(data) // 2] ^= 1  # inside an image: they fill most of a shard
     shard.write_bytes(data)
     (cache.folder / "failed.csv").unlink()
     again = Inverting()

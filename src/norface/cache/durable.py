@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
+import platform
 import time
 import uuid
 from pathlib import Path
@@ -14,7 +14,7 @@ from norface.errors import OutputError
 STALE_AFTER_S = 3600.0
 """A file is written from memory in one go; a temporary one this old belongs to a run that died, on whatever machine."""
 
-_HOST = socket.gethostname().replace(".", "_")
+_HOST = platform.node().replace(".", "_")
 _ATTEMPTS = 3
 
 
