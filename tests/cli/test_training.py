@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from norface.cli.main import INTERRUPTED, USAGE, main
+from norface.cli.training import make_cli
 
 TRAINER = Path(__file__).parents[2] / "configs" / "trainer.yaml"
 
@@ -194,3 +195,11 @@ def test_damaged_checkpoint(content: bytes, capsys: pytest.CaptureFixture[str]) 
 def test_help_of_a_training_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--help"]) == 0
     assert "--test_after_fit" in capsys.readouterr().out
+
+
+def test_another_way_to_write_checkpoints_may_be_named() -> None:
+    other = "lightning.fabric.plugins.TorchCheckpointIO"
+    for options, expected in (([], "DurableCheckpointIO"), (["--trainer.plugins+", other], "TorchCheckpointIO")):
+        words = ["--run", "run", "--model", "tiny_parts.TinyTask", "--data", "tiny_parts.TinyData", *options]
+        trainer = make_cli([*words, "--trainer.accelerator", "cpu", "--trainer.logger", "false"], run=False).trainer
+        assert type(trainer.strategy.checkpoint_io).__name__ == expected

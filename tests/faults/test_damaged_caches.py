@@ -72,7 +72,7 @@ def test_every_planted_corruption_is_found(
     names, sizes = zip(*((name, len(data)) for name, data in sorted(whole.items())), strict=True)
     found: dict[str, int] = {}
     for k in range(times):
-        kind = KINDS[k % len(KINDS)] if k % 2 else flip  # over half of them are single bits
+        kind = KINDS[k // 2 % len(KINDS)] if k % 2 else flip  # over half of them are single bits
         # Bits by the bytes that a file has, so that each is as likely as any other.
         name = random_moments.choices(names, sizes if kind is flip else None)[0]
         kind(cache / name, random_moments)
