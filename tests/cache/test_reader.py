@@ -229,18 +229,31 @@ def test_a_face_without_image_among_many_is_named(folder: Path) -> None:
         NormalizedCache.open(folder).images([0, 3, 1])
 
 
-def test_raw_pixels_of_another_size_are_an_error(folder: Path, identity: CacheIdentity) -> None:
-    """As a shard would be whose header lies about the encoding."""
-    shard = Manifest.load(folder).shards[0]
-    path = folder / shard.file
+def rewritten(folder: Path, header: ShardHeader, columns: dict[str, pa.Array]) -> ShardFile:
+    """The first shard with another header or other columns: whole, but not what a build writes."""
+    path = folder / header.shard.file
     with pa.memory_map(str(path)) as source:
         batch = pa.ipc.open_file(source).get_batch(0)
-    header = ShardHeader(identity, "raw", shard)
-    with pa.ipc.new_file(str(path.with_name("raw")), batch.schema.with_metadata({"norface": header.to_bytes()})) as out:
-        out.write_batch(batch.replace_schema_metadata({"norface": header.to_bytes()}))
-    file = ShardFile(path.with_name("raw"), header)
+    schema = batch.schema.with_metadata({"norface": header.to_bytes()})
+    arrays = [columns.get(name, batch.column(name)) for name in schema.names]
+    with pa.ipc.new_file(str(path.with_name("other")), schema) as writer:
+        writer.write_batch(pa.record_batch(arrays, schema=schema))
+    return ShardFile(path.with_name("other"), header)
+
+
+def test_raw_pixels_of_another_size_are_an_error(folder: Path, identity: CacheIdentity) -> None:
+    file = rewritten(folder, ShardHeader(identity, "raw", Manifest.load(folder).shards[0]), {})
     with pytest.raises(CacheError, match=r"face face0: expected 192 bytes of pixels"):
         file.face(0)
+
+
+def test_success_without_image_and_the_opposite_are_errors(folder: Path, identity: CacheIdentity) -> None:
+    header = ShardHeader(identity, "png", Manifest.load(folder).shards[0])
+    file = rewritten(folder, header, {"success": pa.array([True, False, True, True])})
+    assert file.face(0).image is not None
+    for row in (1, 3):
+        with pytest.raises(CacheError, match=f"face face{row}: expected an image exactly where there was success"):
+            file.face(row)
 
 
 def test_shards_are_opened_when_first_needed(folder: Path) -> None:
