@@ -39,7 +39,7 @@ endif
 
 # People per split, and faces of each.
 SUBJECTS := $(if $(FAST),--splits.normalizer 64 --faces_per_split.normalizer 12 --splits.train 12 --splits.val 4 --splits.test 24,\
-  --splits.normalizer 1200 --faces_per_split.normalizer 12 --splits.train 16 --splits.val 4 --splits.test 44)
+  --splits.normalizer 1800 --faces_per_split.normalizer 8 --splits.train 16 --splits.val 4 --splits.test 44)
 
 # $(call fit,<folder of the run>,<configurations>): one training command that resumes where it was stopped.
 fit = $(NORFACE) fit $(foreach name,trainer data/faces $(2) $(if $(FAST),fast),--config configs/$(name).yaml) \
