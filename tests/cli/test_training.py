@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from norface.cli.allowed_code import only_code_of
 from norface.cli.main import INTERRUPTED, USAGE, main
 from norface.cli.training import make_cli
 
@@ -201,5 +202,7 @@ def test_another_way_to_write_checkpoints_may_be_named() -> None:
     other = "lightning.fabric.plugins.TorchCheckpointIO"
     for options, expected in (([], "DurableCheckpointIO"), (["--trainer.plugins+", other], "TorchCheckpointIO")):
         words = ["--run", "run", "--model", "tiny_parts.TinyTask", "--data", "tiny_parts.TinyData", *options]
-        trainer = make_cli([*words, "--trainer.accelerator", "cpu", "--trainer.logger", "false"], run=False).trainer
+        with only_code_of(("tiny_parts",)):
+            cli = make_cli([*words, "--trainer.accelerator", "cpu", "--trainer.logger", "false"], run=False)
+        trainer = cli.trainer
         assert type(trainer.strategy.checkpoint_io).__name__ == expected

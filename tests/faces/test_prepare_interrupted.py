@@ -18,11 +18,12 @@ from norface.faces.contract import Detector
 from norface.faces.prepare import prepare
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 import norface.faces.plan as plan, toy_dataset as toy
 from norface.faces.prepare import prepare
 plan.PART_ROWS = 5
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background has it ignored
 root, out = map(Path, sys.argv[1:])
 try:
     prepare(toy.ToyReader(), root, out, detector=toy.slow_square, size=48, processes=2, progress=False)
