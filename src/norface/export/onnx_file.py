@@ -89,6 +89,8 @@ def convert(graph: Graph) -> bytes:
     )
     assert program is not None  # None is what the exporter before `dynamo` returned
     model = program.model_proto
+    for value in (*model.graph.input, *model.graph.output):  # the exporter does not always see that they are the same
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(graph.metadata)
     content: bytes = model.SerializeToString()
