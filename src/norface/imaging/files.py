@@ -52,7 +52,7 @@ def decode_image(data: bytes, *, where: str) -> Pixels:
         raise _not_an_image(where, "a truncated file")
     size = claimed_size(data)
     if size is None:  # OpenCV would try a dozen formats that nobody needs
-        raise _not_an_image(where, f"{len(data)} bytes of another kind" if data else "an empty file")
+        raise _not_an_image(where, f"{len(data)} bytes that do not decode")
     if size[0] * size[1] > MAX_PIXELS:
         raise _too_large(where, *size)
     try:
