@@ -52,7 +52,8 @@ class Generator(nn.Module, Described):
     def draw(self, original: Tensor, target: Tensor, embedded: Tensor) -> Tensor:
         """As `forward`, with the target's embeddings ``(B or 1, dim, grid, grid)`` at hand."""
         embedded = embedded.expand(original.shape[0], -1, -1, -1)  # len() would fix the batch size of an exported graph
-        return target + self.decoder(self.merging(embedded, self.encoder(original)))
+        normalized: Tensor = target + self.decoder(self.merging(embedded, self.encoder(original)))
+        return normalized
 
     def merge(self, original: Tensor, target: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, for targets that several originals share: each is encoded once.
