@@ -165,8 +165,8 @@ check: $(VENV)/.installed-dev $(WITH_WEIGHTS) ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED) ## measure drawing, training and caching speed
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed-export ## measure the speed of drawing, training, caching and inference (TOPICS="training memory")
+	$(BIN)/python -m benchmarks.run $(TOPICS)
 
 # pip's output is reduced to what it downloads: a first installation takes minutes, mostly PyTorch.
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --constraint constraints.txt

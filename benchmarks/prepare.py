@@ -1,6 +1,6 @@
 """How much slower `norface data prepare` is than a bare loop that decodes, resizes, encodes and writes the same images.
 
-`.venv/bin/python benchmarks/prepare.py` prints rates and ratios of one run; both sides use as many processes.
+`python -m benchmarks.prepare` prints rates and ratios of one run; both sides use as many processes.
 The images are JPEGs of 100 x 100 pixels, as RAF-DB's aligned ones are, the crops PNGs (the default; its target is 0.80)
 or JPEGs of 112 x 112, which are coded so fast that everything else shows. On some file systems the time to
 make a file varies several times over; with TMPDIR=/dev/shm that is left out of both sides.
@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.timing import Figure, figure
 from norface.data.readers.folder import ImageFolder
 from norface.faces.cutting import SUFFIXES, ImageFormat
 from norface.faces.detectors import make_detector
@@ -96,6 +97,35 @@ def seconds(work: Callable[[Path], None], folder: Path) -> tuple[float, float]:
     return wall, sum(after[:4]) - sum(before[:4])
 
 
+def compare(
+    images: int, rounds: int, formats: tuple[ImageFormat, ...], processes: Sequence[int]
+) -> dict[tuple[ImageFormat, int], list[tuple[tuple[float, float], tuple[float, float]]]]:
+    """`seconds` of the bare loop and of `prepare` in every round, by image format and number of processes."""
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder / "images", images)
+        paths = sorted((folder / "images").rglob("*.jpg"))
+        found = {}
+        for image_format, count in product(formats, processes):
+            alone = partial(bare_in_processes, paths, processes=count, image_format=image_format)
+            whole = partial(prepared, folder / "images", processes=count, image_format=image_format)
+            # In turns, so that whatever else the machine does slows both.
+            found[image_format, count] = [(seconds(alone, folder), seconds(whole, folder)) for _ in range(rounds)]
+        return found
+
+
+def measure(*, quick: bool = False) -> list[Figure]:
+    """The default format in one process; the module run by itself measures more."""
+    images = 30 if quick else 1500
+    rounds = compare(images, 1 if quick else 3, ("png",), (1,))["png", 1]
+    ratios = [loop[0] / whole[0] for loop, whole in rounds]
+    return [
+        figure("prepare: rate relative to a bare loop", ratios, "x", ">= 0.80"),
+        figure("prepare", [images / whole[0] for _, whole in rounds], "images/s"),
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,21 +133,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_images(folder / "images", options.images)
-        paths = sorted((folder / "images").rglob("*.jpg"))
-        for image_format, processes in product(FORMATS, options.processes):
-            alone = partial(bare_in_processes, paths, processes=processes, image_format=image_format)
-            whole = partial(prepared, folder / "images", processes=processes, image_format=image_format)
-            # In turns, so that whatever else the machine does slows both.
-            rounds = [(seconds(alone, folder), seconds(whole, folder)) for _ in range(options.rounds)]
-            loop, pipeline = (np.min(times, axis=0) for times in zip(*rounds, strict=True))
-            rates = f"bare loop {options.images / loop[0]:6.0f}/s, prepare {options.images / pipeline[0]:6.0f}/s"
-            wall, processor = loop / pipeline
-            ratios = f"ratio {wall:.2f}, of processor time {processor:.2f}"
-            print(f"{image_format}, processes {processes}: {rates}, {ratios}")
+    found = compare(options.images, options.rounds, FORMATS, options.processes)
+    for (image_format, processes), rounds in found.items():
+        loop, pipeline = (np.min(times, axis=0) for times in zip(*rounds, strict=True))
+        rates = f"bare loop {options.images / loop[0]:6.0f}/s, prepare {options.images / pipeline[0]:6.0f}/s"
+        wall, processor = loop / pipeline
+        ratios = f"ratio {wall:.2f}, of processor time {processor:.2f}"
+        print(f"{image_format}, processes {processes}: {rates}, {ratios}")
 
 
 if __name__ == "__main__":

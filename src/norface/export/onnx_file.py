@@ -110,8 +110,12 @@ def largest_difference(graph: Graph, data: bytes) -> float:
     return float(np.max(differences))
 
 
-def open_session(data: bytes) -> onnxruntime.InferenceSession:
+def open_session(data: bytes, *, threads: int = 0) -> onnxruntime.InferenceSession:
     """Run an ONNX file on the CPU.
+
+    Args:
+        data: Content of the file.
+        threads: How many it may use; 0: as many as there are cores.
 
     Raises:
         ConfigError: ONNX Runtime is not installed.
@@ -120,7 +124,9 @@ def open_session(data: bytes) -> onnxruntime.InferenceSession:
         import onnxruntime
     except ImportError as error:
         raise _missing(error) from error
-    return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def _missing(error: ImportError) -> ConfigError:
