@@ -4,7 +4,9 @@
 writes the same faces in every form into a temporary folder, then reads batches of 64 of them in random order through
 torch's DataLoader. Every source delivers the same tensors: float32 (B, 3, H, W) in [-1, 1], or, with no workers, also
 uint8 (B, 3, H, W). Files are in the page cache for all. Sources take turns in every round; printed are medians, and the
-spread between rounds. torchvision and `datasets` are no dependencies of norface: without them, their rows are left out.
+spread between rounds. With no workers, rates are by processor time of the one thread that does everything, so that what
+else the machine does counts little; with workers, by the clock, on as many cores as there are. torchvision and
+`datasets` are no dependencies of norface: without them, their rows are left out.
 """
 
 from __future__ import annotations
@@ -185,7 +187,7 @@ SOURCES = {
 def draw(size: int, count: int) -> Iterator[Pixels]:
     """True normalized faces; a few pictures, each moved to the side by another number of pixels."""
     source = ProceduralFaces(alignment=Alignment(size))
-    pictures = [source.normalized(source.factors(k, k % 8)) for k in range(32)]
+    pictures = [source.normalized(source.factors(k, k % 8)) for k in range(min(32, count))]
     for number in range(count):
         shift = number // len(pictures) % size
         yield np.ascontiguousarray(np.roll(pictures[number % len(pictures)], shift, axis=1))
@@ -232,6 +234,7 @@ def workers_memory() -> Figures:
 
 def visit(source: Source, folder: Path, output: Output, workers: int, batches: int, seed: int) -> Figures:
     """Open, read one batch, read all (which does not count), then read all in another order."""
+    clock = time.perf_counter if workers else time.process_time
     start = time.perf_counter()
     dataset = source.open(folder, output)
     order = torch.Generator().manual_seed(seed)
@@ -248,10 +251,10 @@ def visit(source: Source, folder: Path, output: Output, workers: int, batches: i
     first = time.perf_counter() - start
     for _ in reading:
         pass
-    start = time.perf_counter()
+    start = clock()
     for _ in loader:
         pass
-    rate = batches * BATCH / (time.perf_counter() - start)
+    rate = batches * BATCH / (clock() - start)
     return {"faces_per_s": rate, "first_batch_s": first, **workers_memory()}
 
 
