@@ -183,11 +183,11 @@ def test_the_run_ends_with_the_protocol_and_the_next_start_goes_on_from_its_last
     command = [sys.executable, "-m", "norface", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     last = tmp_path / "p" / "runs" / "raw" / "fold-part1" / "seed-0" / "checkpoints" / "last.ckpt"
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    _wait(last.is_file, process)
-    process.send_signal(sent)
-    assert process.wait(400) == 130
-    assert process.stderr is not None and "0 of 2 runs are finished" in process.stderr.read()
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        _wait(last.is_file, process)
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=400)
+    assert process.returncode == 130 and "0 of 2 runs are finished" in said
     assert not (last.parents[1] / "test_predictions.parquet").exists()
     assert subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=900).returncode == 0
     assert "resuming from" in (last.parents[1] / "log.txt").read_text()
