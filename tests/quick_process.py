@@ -48,8 +48,8 @@ class Quick:
 
     def wait(self) -> int:
         """Its exit code once it has ended; minus a signal's number if that has ended it."""
-        self.process.join(120)
-        assert self.process.exitcode is not None, f"still running after two minutes:\n{self.text}"
+        self.process.join(600)
+        assert self.process.exitcode is not None, f"still running after ten minutes:\n{self.text}"
         return self.process.exitcode
 
     def send(self, number: signal.Signals) -> int:
@@ -74,7 +74,7 @@ def start(
     arguments = (list(command), log, sabotage, dict(environment or {}), begun)
     process = CONTEXT.Process(target=_run, args=arguments, daemon=True)
     process.start()
-    assert begun.wait(120)
+    assert begun.wait(600)
     return Quick(process, log)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -167,6 +168,13 @@ def test_faces_that_failed_are_tried_again_when_their_files_are_back(table_path:
     assert build(table_path, again).image("s4_0") is None
     assert build(table_path, again, thorough=True).image("s4_0") is not None
     assert sum(again.calls) == 5
+
+
+@pytest.mark.parametrize(("own", "processes", "share"), [(16, 1, 16), (16, 4, 4), (4, 4, 4), (2, 4, 2), (16, 40, 1)])
+def test_processes_share_the_cores(own: int, processes: int, share: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(own), raising=False)
+    assert caching.cores(processes) == share
 
 
 def test_shards_that_show_up_late_are_waited_for(table_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

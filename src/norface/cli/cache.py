@@ -96,7 +96,7 @@ def build(
         trainer: Processes and devices; see docs/scale.md for several machines.
     """
     from norface.cli.launching import processes
-    from norface.data.caching import build_cache
+    from norface.data.caching import build_cache, cores
     from norface.data.table import FaceTable
     from norface.normalizer.inference import TrainedNormalizer
     from norface.teachers import TrainedExpression, TrainedIdentity
@@ -118,7 +118,7 @@ def build(
             shard_size=shard_size,
             thorough=True,
             processes=together,
-            workers=workers,
+            workers=workers or cores(together.world_size // trainer.num_nodes),
         )
         if together.global_rank == 0:
             print(f"{cache.manifest.faces} normalized faces ({cache.manifest.failed} failed) in {cache.folder}")

@@ -152,7 +152,7 @@ def build_cache(
         encoding: How images are stored; a finished cache keeps its own.
         thorough: Look at every byte of the shards that are there, and try faces again that failed before.
         processes: Those that build it together, all with the same arguments; None: this one alone.
-        workers: Threads that read, encode and write; None: the cores of this process.
+        workers: Threads that read, encode and write; None: as many as there are cores.
         progress: Show a progress bar (on stderr).
 
     Returns:
@@ -223,9 +223,11 @@ def _finish(build: CacheBuild) -> None:
         _log.warning("%d faces have no normalized face; see %s", manifest.failed, build.folder / "failed.csv")
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(processes: int = 1) -> int:
+    """Cores for one of the processes of this machine: those that SLURM or a container gives it, or an equal share."""
+    all_cores = os.cpu_count() or 1
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else all_cores
+    return min(own, max(1, all_cores // processes))
 
 
 @contextmanager
