@@ -107,6 +107,7 @@ def difference(name: str, found: Tensor, wanted: Tensor) -> Figure:
 
 def quantized(data: bytes, graph: Graph) -> dict[str, bytes]:
     """The ONNX file with 8-bit weights: ranges of activations found while running, or on a few faces before."""
+    import onnx
     from onnxruntime import quantization
 
     class Faces(quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -125,6 +126,9 @@ def quantized(data: bytes, graph: Graph) -> dict[str, bytes]:
         source, simple, out = (Path(name) / file for file in ("in.onnx", "simple.onnx", "out.onnx"))
         source.write_bytes(data)
         quantization.quant_pre_process(str(source), str(simple), skip_symbolic_shape=True)
+        model = onnx.load(simple)
+        del model.graph.value_info[:]  # shapes of before the simplification
+        onnx.save(model, simple)
         quantization.quantize_dynamic(str(simple), str(out), weight_type=quantization.QuantType.QInt8)
         dynamic = out.read_bytes()
         quantization.quantize_static(str(simple), str(out), Faces(), op_types_to_quantize=["Conv", "Gemm", "MatMul"])
