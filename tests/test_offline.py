@@ -23,8 +23,12 @@ from norface.cli.main import main
 main(["--version"])
 for module in pkgutil.walk_packages(norface.__path__, "norface."):
     if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
-import albumentations, lightning, torchmetrics, torchvision
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name.split(".")[0] not in {"facexlib", "fsspec", "insightface", "onnx2torch"}:  # extras
+                raise
+import albumentations, lightning, torchmetrics
 """
 UNSHARE = ["unshare", "--map-root-user", "--net"]
 

@@ -95,8 +95,8 @@ def test_the_face_is_found_whatever_the_file(tmp_path: Path, write: Callable[[Pa
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "an empty file"),
-        (b"not an image", "bytes of another kind"),
+        (b"", "0 bytes"),
+        (b"not an image", "do not decode"),
         (cv2.imencode(".jpg", PICTURE)[1].tobytes()[:-400], "truncated"),
         (cv2.imencode(".png", PICTURE)[1].tobytes()[:200], "truncated"),
         (None, "No such file"),
