@@ -31,7 +31,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "fit": Command("train a teacher, a normalizer or a classifier", TRAINING),
         "validate": Command("metrics of a checkpoint on the validation split", TRAINING),
         "test": Command("metrics of a checkpoint on the test split", TRAINING),
-        "predict": Command("outputs of a checkpoint for every face", TRAINING),
+        "predict": Command("a table with a classifier's answer for every face", TRAINING),
     },
     "Data": {
         "faces draw": Command("draw the built-in faces and their table", "norface.cli.faces:draw", positional=False),

@@ -110,7 +110,7 @@ def group_help(group: str) -> int:
     """Print the commands of a group such as `cache`."""
     for name, command in all_commands().items():
         if name.startswith(f"{group} "):
-            print(f"  norface {name:<13} {command.summary}")
+            print(f"  norface {name:<16} {command.summary}")
     print(f"\n`norface {group} COMMAND --help` lists the options.")
     return 0
 
@@ -124,7 +124,7 @@ def help_text() -> str:
     ]
     for heading, commands in COMMANDS.items():
         lines += ["", f"{heading}:"]
-        lines += [f"  {name:<13} {command.summary}" for name, command in commands.items()]
+        lines += [f"  {name:<16} {command.summary}" for name, command in commands.items()]
     lines += [
         "",
         "Options of every command:",
