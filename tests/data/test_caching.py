@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import lightning
 import pandas as pd
 import pytest
 import torch
@@ -268,6 +269,18 @@ def test_datamodule_makes_and_reads_the_cache(table_path: Path) -> None:
     alone.prepare_data()
     alone.setup("test")
     assert next(iter(alone.test_dataloader()))["face_id"] == ["s6_0", "s6_1", "s6_2", "s7_0"]
+
+
+def test_the_datamodule_normalizes_where_its_trainer_computes(
+    table_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Any] = []
+    monkeypatch.setattr("norface.data.datamodule.build_cache", lambda *_, processes, **__: used.append(processes))
+    data = module(table_path, Inverting())
+    data.prepare_data()
+    data.trainer = lightning.Trainer(accelerator="cpu", logger=False)
+    data.prepare_data()
+    assert used == [None, caching.Alone(torch.device("cpu"))]
 
 
 def test_faces_without_normalized_image_are_left_out(table_path: Path) -> None:
