@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,6 +292,7 @@ def figures(sizes: Sequence[int] = tuple(FACES), workers: Sequence[int] = WORKER
     """Everything, by size, output and number of workers; prints while it measures."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    warnings.filterwarnings("ignore", ".*worker processes in total.*")  # more than the machine has cores: meant
     results: Figures = {
         "machine": {"cores": os.cpu_count(), "torch": torch.__version__, "python": sys.version.split()[0]}
     }
