@@ -271,8 +271,7 @@ class ClassifierTask(L.LightningModule, ABC):
     def on_train_epoch_end(self) -> None:
         """Log the means of the loss; stop if there was nothing to learn from."""
         means = self._means.take()
-        self.log_dict({k: v for k, v in means.items() if k != "train/loss"}, sync_dist=True)
-        self.log("train/loss", means["train/loss"], prog_bar=True, sync_dist=True)
+        self.log_dict(means, prog_bar=True, sync_dist=True)
         if self._known is not None and not bool(self._known):
             raise TrainingError(
                 expected=f"labels for task {self.task}",
