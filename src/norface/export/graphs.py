@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,10 +100,10 @@ def normalizer_graph(normalizer: Normalizer) -> Graph:
 def classifier_graph(classifier: TrainedClassifier, *, where: str) -> Graph:
     """A classifier with the inputs that its streams need."""
     network, alignment = classifier.network.eval(), Alignment.parse(classifier.alignment, where=where)
-    digest = hashlib.sha256()
+    described = {"task": classifier.task, "labels": list(classifier.labels)}
+    digest = hashlib.sha256(json.dumps([described, classifier.alignment], sort_keys=True).encode())
     hash_weights(digest, network.state_dict())
-    facts = _metadata("classifier", alignment, digest.hexdigest())
-    facts |= {"task": classifier.task, "labels": list(classifier.labels)}
+    facts = _metadata("classifier", alignment, digest.hexdigest()) | described
     module = ClassifierGraph(network, classifier.task).eval().requires_grad_(False)
     return Graph(module, network.streams.names, OUTPUTS[classifier.task], alignment.size, facts)
 

@@ -49,7 +49,7 @@ class Normalizer(nn.Module):
         self.identity, self.expression = identity, expression
         self.requires_grad_(False)
         self.eval()
-        # The target is always the same, so it is read once: for a single face that is a third of the work.
+        # The target is always the same: it is read here, not with every batch.
         self.register_buffer("target_embeddings", self.generator.encoder(target), persistent=False)
 
     @property

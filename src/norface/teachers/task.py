@@ -51,7 +51,7 @@ class TeacherTask(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the mean of each loss term."""
-        self.log_dict(self._means.take(), sync_dist=True)
+        self.log_dict(self._means.take())
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """What the optimiser trains; a group may name a peak rate (`lr`) of its own."""
