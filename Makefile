@@ -41,11 +41,6 @@ endif
 SUBJECTS := $(if $(FAST),--splits.normalizer 64 --faces_per_split.normalizer 12 --splits.train 12 --splits.val 4 --splits.test 24,\
   --splits.normalizer 1800 --faces_per_split.normalizer 8 --splits.train 16 --splits.val 4 --splits.test 44)
 
-# The built-in faces are many and vary by themselves. A table of one's own is passed many times, and would be learned by
-# heart without changes; the teacher's right answers would move with the face, so it is not moved there.
-PHOTOMETRIC := $(if $(DATA),--data.augment.photometric 0.7)
-GEOMETRIC := $(if $(DATA),--data.augment.geometric 0.5)
-
 # $(call fit,<folder of the run>,<configurations>): one training command that resumes where it was stopped.
 fit = $(NORFACE) fit $(foreach name,trainer data/faces $(2) $(if $(FAST),fast),--config configs/$(name).yaml) \
   --data.image_size $(SIZE) --run $(RUN)/$(1) --ckpt_path last --data.table $(FACES) --seed_everything $(SEED) --data.seed $(SEED)
@@ -71,11 +66,11 @@ $(DONE)/identity: | $(DONE)/faces
 	@touch $@
 
 $(DONE)/expression: | $(DONE)/identity
-	$(call fit,teacher/expression,teacher/expression) $(PHOTOMETRIC) $(call timing,expression)
+	$(call fit,teacher/expression,teacher/expression) $(call timing,expression)
 	@touch $@
 
 $(DONE)/normalizer: | $(DONE)/expression
-	$(call fit,normalizer,normalizer/demo) $(PHOTOMETRIC) $(GEOMETRIC) $(call timing,normalizer) --model.encoder_weights $(EXPRESSION) \
+	$(call fit,normalizer,normalizer/demo) $(call timing,normalizer) --model.encoder_weights $(EXPRESSION) \
 	  --model.generator.merging.grid $(shell expr $(SIZE) / 8) \
 	  --model.identity_teacher TrainedIdentity --model.identity_teacher.checkpoint $(IDENTITY) \
 	  --model.expression_teacher TrainedExpression --model.expression_teacher.checkpoint $(EXPRESSION)
