@@ -61,8 +61,8 @@ def compile_in_place(*networks: nn.Module) -> None:
 class EpochMeans:
     """Means of loss terms over an epoch.
 
-    What Lightning's `log` does for ``on_epoch=True``, but `log` is called once per epoch: with every step it took 2 %
-    of the demo's training.
+    What Lightning's `log` does for ``on_epoch=True``, but `log` is called once per epoch: with every step it took
+    milliseconds, 1 to 4 % of a step of the demo's models.
     """
 
     def __init__(self) -> None:
