@@ -87,6 +87,6 @@ def _writer_is_gone(name: str) -> bool:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        pass
+    except PermissionError:  # it runs, for another user
+        return False
     return False

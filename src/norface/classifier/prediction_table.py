@@ -72,11 +72,9 @@ class PredictionTable(BasePredictionWriter):
         """Collect the predictions of all processes; the first one writes."""
         header: Header = pl_module.header  # type: ignore[assignment]
         faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
-        frame = prediction_frame(predictions, task=header["task"], labels=labels_of(header)) if predictions else None
-        frames = _gathered(frame)
+        answers = _collected(predictions, header)
         if trainer.is_global_zero:
-            found = [frame for frame in frames if frame is not None]
-            write_predictions(self.folder, faces.asked_for(), pd.concat(found) if found else None, header)
+            write_predictions(self.folder, faces.asked_for(), answers, header)
 
 
 class TestTable(L.Callback):
@@ -115,11 +113,9 @@ class TestTable(L.Callback):
         """Collect the answers of all processes; the first one writes."""
         header: Header = pl_module.header  # type: ignore[assignment]
         faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
-        frame = prediction_frame(self.batches, task=header["task"], labels=labels_of(header)) if self.batches else None
-        frames = [found for found in _gathered(frame) if found is not None]
+        answers = _collected(self.batches, header)
         if trainer.is_global_zero:
-            table = joined(faces.test_faces(), pd.concat(frames) if frames else None, header)
-            write_atomically(self.folder / TEST_TABLE, _parquet(table))
+            write_atomically(self.folder / TEST_TABLE, _parquet(joined(faces.test_faces(), answers, header)))
         self.batches = []
 
 
@@ -167,10 +163,13 @@ def _parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _gathered(frame: pd.DataFrame | None) -> list[pd.DataFrame | None]:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return [frame]
-    first = torch.distributed.get_rank() == 0
-    frames: list[pd.DataFrame | None] | None = [None] * torch.distributed.get_world_size() if first else None
-    torch.distributed.gather_object(frame, frames)
-    return frames or []
+def _collected(batches: Sequence[Prediction], header: Header) -> pd.DataFrame | None:
+    """The answers of all processes, in the first one; None where no face was predicted."""
+    own = prediction_frame(batches, task=header["task"], labels=labels_of(header)) if batches else None
+    frames: list[pd.DataFrame | None] = [own]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        first = torch.distributed.get_rank() == 0
+        frames = [None] * torch.distributed.get_world_size()
+        torch.distributed.gather_object(own, frames if first else None)
+    found = [frame for frame in frames if frame is not None]
+    return pd.concat(found) if found else None
