@@ -401,3 +401,21 @@ def test_a_test_leaves_the_answer_for_every_face(tmp_path: Path) -> None:
     accuracy = (table["emotion"] == table["true_emotion"]).mean()
     assert accuracy == pytest.approx(module.test_results["accuracy"])
     assert table.attrs["norface"]["task"] == "fer"
+
+
+def test_uneven_use_of_experts_costs_what_its_weight_says(tmp_path: Path) -> None:
+    seen: list[tuple[float, float]] = []
+
+    class Watched(EmotionTask):
+        def shared_step(self, batch: Any, split: str) -> tuple[Any, Tensor]:
+            answer, total = super().shared_step(batch, split)
+            if split == "train":
+                alone = self.loss(answer.logits, self.labels(batch))
+                seen.append((float((total - alone).detach()), float(answer.balance.detach())))
+            return answer, total
+
+    module = Watched(backbone=ConvEncoder(widths=(8, 16)), balance_weight=3.0, **SIZES)
+    make_trainer(tmp_path).fit(module, datamodule=BrightCorners())
+    added, balance = map(torch.tensor, zip(*seen, strict=True))
+    assert float(balance.min()) > 1e-4
+    torch.testing.assert_close(added, 3.0 * balance, atol=1e-4, rtol=1e-3)

@@ -35,10 +35,10 @@ from norface.cli.parsing import usage_error
 from norface.cli.versions import run_versions
 from norface.errors import CheckpointError, ConfigError
 from norface.evaluation import gap_closed
+from norface.protocol.sums import MERIT
 from norface.results import INPUTS, SECTIONS, update_results
 
 LAST = "checkpoints/last.ckpt"
-FIGURE_OF_MERIT = {"fer": "accuracy", "au": "f1", "au-intensity": "icc"}
 HYPER = "hyper_parameters"
 KEYWORDS = ("last", "best", "hpc")  # not "registry", which would be downloaded
 
@@ -215,7 +215,7 @@ def _score(section: object, name: str) -> float | None:
     block = section.get(name) if isinstance(section, Mapping) else None
     if not isinstance(block, Mapping):
         return None
-    score = block.get(FIGURE_OF_MERIT[str(block.get("task", "fer"))])
+    score = block.get(MERIT[str(block.get("task", "fer"))])
     return float(score) if isinstance(score, int | float) else None
 
 
