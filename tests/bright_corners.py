@@ -85,6 +85,9 @@ class BrightCorners(L.LightningDataModule):
         shown = [self.emotions[int(sample["emotion"])] for sample in self.samples]
         return self.asked_for().assign(subject="a", split="test", true_emotion=shown)
 
+    def val_faces(self) -> pd.DataFrame:
+        return self.test_faces().assign(split="val")
+
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]
 

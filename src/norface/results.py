@@ -38,6 +38,9 @@ RESULTS_SCHEMA = 1
 TEST_TABLE = "test_predictions.parquet"
 """What a classifier's test leaves in its run folder: the answer for each face."""
 
+VAL_TABLE = "val_predictions.parquet"
+"""The same for the faces of the validation subjects, by which probabilities are calibrated."""
+
 INPUTS: tuple[str, ...] = ("raw", "raw_pretrained", "normalized", "both", "oracle")
 """What a probe or classifier reads."""
 

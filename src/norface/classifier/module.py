@@ -314,13 +314,14 @@ class ClassifierTask(L.LightningModule, ABC):
             self._check_streams(batch)
         return self.shared_step(batch, "train")[1]
 
-    def validation_step(self, batch: FaceSample, batch_idx: int) -> None:
-        """Accumulate scores."""
+    def validation_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
+        """Accumulate scores; hand the answers on, see `AnswerTable`."""
         answer, _ = self.shared_step(batch, "val")
         self.val_scores.update(ACTIVATIONS[self.task](answer.logits), self.labels(batch))
+        return self._prediction(batch, answer)
 
     def test_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
-        """Accumulate scores, expert use and counts; hand the answers on, see `TestTable`."""
+        """Accumulate scores, expert use and counts; hand the answers on, see `AnswerTable`."""
         if batch_idx == 0:
             self._check_streams(batch)
         answer, _ = self.shared_step(batch, "test")

@@ -26,7 +26,7 @@ import norface.teachers  # noqa: F401  # these four: short class names in config
 from norface.cache.durable import remove_stale
 from norface.checkpoints import check_contents
 from norface.classifier.module import ClassifierTask
-from norface.classifier.prediction_table import PredictionTable, TestTable
+from norface.classifier.prediction_table import AnswerTable, PredictionTable
 from norface.cli.allowed_code import check_classes, only_code_of
 from norface.cli.durable_runs import DurableCheckpointIO, DurableCurves
 from norface.cli.history import join, set_aside
@@ -156,13 +156,19 @@ class NorfaceCLI(LightningCLI):
         join(Path(self._options()["run"]))
         if self._options()["test_after_fit"]:
             self.before_test()
+            if isinstance(self.model, ClassifierTask):  # its answers for validation subjects, for calibration
+                self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False, weights_only=True)
             self.trainer.test(self.model, datamodule=self.datamodule, weights_only=True)
             self.after_test()
 
     def before_test(self) -> None:
         """A classifier's answers for the test faces go into the run folder."""
         if isinstance(self.model, ClassifierTask):
-            self.trainer.callbacks.append(TestTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+            self.trainer.callbacks.append(AnswerTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+
+    def before_validate(self) -> None:
+        """Those for the validation faces likewise."""
+        self.before_test()
 
     def before_predict(self) -> None:
         """A classifier's predictions become a table in the run folder."""

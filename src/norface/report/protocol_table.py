@@ -12,7 +12,7 @@ from typing import Any
 from norface.protocol.comparing import Difference
 from norface.report.fields import NOT_AVAILABLE, Block
 
-PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall")
+PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall", "ece", "ece_scaled", "aurc")
 """Figures that the literature gives in percent."""
 
 NAMES: Mapping[str, str] = {
@@ -24,6 +24,12 @@ NAMES: Mapping[str, str] = {
     "mae": "MAE",
     "mse": "MSE",
     "pcc": "PCC",
+    "temperature": "temperature",
+    "nll": "NLL",
+    "nll_scaled": "NLL, scaled",
+    "ece": "ECE, %",
+    "ece_scaled": "ECE, scaled, %",
+    "aurc": "error over coverage, %",
 }
 _TABLED: Mapping[str, tuple[str, ...]] = {"au": ("f1",), "au-intensity": ("icc", "mae", "mse")}
 _LATEX = str.maketrans(
