@@ -9,7 +9,7 @@ import pytest
 from norface.errors import ResultsError
 from norface.protocol.record import Record, read_record, validate, write_record
 
-LISTS = ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences", "trust", "slices")
+LISTS = ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences", "extra", "trust", "slices")
 CURVE: Record = {"variant": "raw", "people": None, "figures": {}, "coverage": [0.5, 1.0], "accuracy": [1.0, 0.5]}
 
 

@@ -51,7 +51,7 @@ def test_tables_have_the_literatures_order(tmp_path: Path, task: str) -> None:
     kinds = ["ICC(3,1)", "MAE", "MSE"] if task == "au-intensity" else [None]
     names = [(str(people), name) for people in (5, 10) for name in ("raw", "full", CONSTANT)]
     expected = [((kind,) if kind else ()) + (name, people) for kind in kinds for people, name in names]
-    assert [key for key, _ in table.rows] == expected
+    assert [key for key, _ in table.rows][: len(expected)] == expected  # extra rows follow
     first = record["summary"][0]["figures"]
     name = {"fer": "accuracy", "au": "f1.AU01", "au-intensity": "icc.AU01"}[task]
     assert table.rows[0][1][0] == Cell(name, first[name]["mean"], first[name]["std_seeds"])

@@ -171,7 +171,7 @@ def joined(faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) ->
     """
     table = faces.copy()
     if answers is not None:
-        # A face may come twice: to give each process equally many, or in place of a neighbour that cannot be read.
+        # norface's own data count every face once; others may repeat some to give each process equally many.
         table = table.merge(answers.drop_duplicates("face_id"), on="face_id", how="left", validate="one_to_one")
     silent = ~table["face_id"].isin([] if answers is None else answers["face_id"]) & (table["success"] == 1)
     table["success"] = table["success"].mask(silent, 0)

@@ -24,7 +24,6 @@ def facts_of(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "table": protocol.table,
         "configurations": list(protocol.configs),
-        "selection": "weights of the last epoch; nothing is chosen on test faces",
         "folds": [division.folds or division.name for division in found] if found[0].name else "the table's own split",
         "over folds": "mean of the folds' figures" if protocol.over_folds == "mean" else "all faces of all folds",
         "normalizer": protocol.normalizer,

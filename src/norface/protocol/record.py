@@ -12,6 +12,8 @@ Layout::
                     variant CONSTANT is a predictor that ignores the face
     differences     [{variant, baseline, people, subjects, faces, unanswered, seeds, resamples,
                     figures: {name: {first, second, difference, low, high, by_seed}}}], variant - baseline
+    extra           [{variant, people, rule (what was chosen on test faces), seeds, figures: {name: {mean, ...}}}]; no
+                    results, see `norface.protocol.optimistic`
     trust           [{variant, people, seeds, figures: {temperature | nll | nll_scaled | ece | ece_scaled | aurc:
                     {mean, std_seeds, std_folds, seeds, folds}}, coverage, accuracy (at each coverage)}]; scaled: by a
                     temperature that validation subjects have chosen; aurc: mean error over all coverages
@@ -51,6 +53,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "runs": ("variant", "fold", "people", "seed", "state"),
     "summary": ("variant", "people", "figures"),
     "differences": ("variant", "baseline", "people", "subjects", "figures"),
+    "extra": ("variant", "people", "rule", "figures"),
     "trust": ("variant", "people", "figures", "coverage", "accuracy"),
     "slices": ("attribute", "low", "high", "variant", "people", "faces", "subjects", "figures", "difference"),
 }

@@ -16,12 +16,13 @@ from norface.protocol.answers import Answers, read_answers, read_validation
 from norface.protocol.comparing import RESAMPLES, Comparison
 from norface.protocol.divisions import Division
 from norface.protocol.facts import facts_of, versions_of
+from norface.protocol.optimistic import EPOCH, THRESHOLD, best_epoch, sums_at_best_thresholds
 from norface.protocol.plan import Protocol, Run
 from norface.protocol.record import CONSTANT, SCHEMA, Record
 from norface.protocol.running import RESULTS, Outcome
 from norface.protocol.sides import Side, compare_sides
 from norface.protocol.slices import sliced, slices_of
-from norface.protocol.spread import spread
+from norface.protocol.spread import spread, summed
 from norface.protocol.sums import FIGURES, MERIT, Sums, constant, figures
 from norface.protocol.trust import Trust, summed_trust, trust
 
@@ -64,10 +65,11 @@ def sum_up(protocol: Protocol, outcomes: Sequence[Outcome], found: Sequence[Divi
         "people": protocol.people,
         "over_folds": protocol.over_folds,
         "baseline": protocol.baseline,
-        "facts": facts_of(protocol, found),
+        "facts": {**facts_of(protocol, found), "selection": reading.selection()},
         "runs": [_run(one, reading) for one in outcomes],
         "summary": reading.summary(),
         "differences": reading.differences(),
+        "extra": reading.extra(),
         "trust": reading.trust(),
         "slices": reading.slices(),
         "versions": versions_of(finished.values()),
@@ -96,6 +98,7 @@ class Reading:
         self.counts: dict[Run, dict[str, int]] = {}
         self.notes: dict[Run, dict[str, Any]] = {}
         self.trusts: dict[Run, Trust] = {}
+        self.extras: dict[str, dict[Run, dict[str, float]]] = {EPOCH: {}, THRESHOLD: {}}
         self.names: tuple[str, ...] = ()
         for run, folder in folders.items():
             tested, validated = read_answers(folder), read_validation(folder)
@@ -103,6 +106,10 @@ class Reading:
             believed = trust(validated, tested) if validated is not None else None
             if believed is not None:
                 self.trusts[run] = believed
+            if (best := best_epoch(folder, protocol.task)) is not None:
+                self.extras[EPOCH][run] = best
+            if protocol.task == "au":
+                self.extras[THRESHOLD][run] = self.figures([sums_at_best_thresholds(tested)])
 
     def _read(self, run: Run, tested: Answers, noted: dict[str, Any]) -> None:
         self.names = self.names or tested.names
@@ -161,11 +168,11 @@ class Reading:
         for runs in whole.values():
             for run in runs:
                 by_fold[run.fold].append(self.figures([sums[run]]))
-        summed = {}
+        found = {}
         for name in of_seeds[0]:
             folds = [float(np.mean([figure[name] for figure in per_seed])) for per_seed in by_fold.values()]
-            summed[name] = spread([figure[name] for figure in of_seeds], folds)
-        return {"variant": shown[0], "people": shown[1], "seeds": list(whole), "figures": summed}
+            found[name] = spread([figure[name] for figure in of_seeds], folds)
+        return {"variant": shown[0], "people": shown[1], "seeds": list(whole), "figures": found}
 
     def differences(self) -> list[dict[str, Any]]:
         """Each variant against the baseline, on the same faces."""
@@ -180,6 +187,24 @@ class Reading:
             compared = described(*compare_sides(first, second, pooled=self.pooled))
             found.append({"variant": variant, "baseline": baseline, "people": people} | compared)
         return found
+
+    def extra(self) -> list[dict[str, Any]]:
+        """What choosing on the test faces would have brought: the mean of folds, as papers report it."""
+        found = []
+        for rule, figures_of in self.extras.items():
+            for cell in self.cells:
+                whole = self.whole(cell)
+                known = {seed: runs for seed, runs in whole.items() if all(run in figures_of for run in runs)}
+                if known:
+                    summed_up = summed([[figures_of[run] for run in runs] for runs in known.values()])
+                    about = {"variant": cell[0], "people": cell[1], "rule": rule, "seeds": list(known)}
+                    found.append({**about, "figures": summed_up})
+        return found
+
+    def selection(self) -> str:
+        """How the tested weights were chosen."""
+        rules = sorted({str(noted["selection"]) for noted in self.notes.values()})
+        return f"{' or '.join(rules)}; nothing is chosen on test faces"
 
     def trust(self) -> list[dict[str, Any]]:
         """Calibration of every variant with each number of people, where validation subjects have been answered."""
@@ -266,7 +291,9 @@ def _noted(folder: Path) -> dict[str, Any]:
         results = json.loads((folder / RESULTS).read_bytes())
         block = results["classifier"]["both"]
         leaked = results.get("protocol", {}).get("leaked_subjects", [])
-        return {"constant": block.get("constant") or {}, "expert_use": block.get("expert_use"), "leaked": leaked}
+        selection = results.get("protocol", {}).get("selection", "weights of the last epoch")
+        about = {"leaked": leaked, "selection": selection}
+        return {"constant": block.get("constant") or {}, "expert_use": block.get("expert_use"), **about}
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise ResultsError(
             expected="the results of a test",
