@@ -43,7 +43,7 @@ def answers_to(task: str, labels: NDArray[np.float64], skill: float, *, seed: in
 def table_of(
     task: str, subjects: Sequence[str], labels: NDArray[np.float64], answers: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """What `TestTable` writes."""
+    """What `AnswerTable` writes."""
     names = LABELS[task]
     columns: dict[str, Any] = {
         "face_id": [f"face{k}" for k in range(len(labels))],
@@ -69,12 +69,13 @@ def table_of(
 def leave_answers(
     folder: Path, task: str, *, skill: float = 0.5, seed: int = 1, subjects: int = 6, labels: int = 0
 ) -> None:
-    """A finished test in a run folder: ten faces of each subject."""
-    shown = labels_of(task, 10 * subjects, seed=labels)
-    people = [f"s{k // 10}" for k in range(10 * subjects)]
+    """A finished test in a run folder, and its validation: ten faces of each subject, of four other ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    table_of(task, people, shown, answers_to(task, shown, skill, seed=seed)).to_parquet(
-        folder / "test_predictions.parquet"
-    )
+    for split, count, draw in (("test", subjects, labels), ("val", 4, 100 + labels)):
+        shown = labels_of(task, 10 * count, seed=draw)
+        people = [f"{'v' if split == 'val' else 's'}{k // 10}" for k in range(10 * count)]
+        table = table_of(task, people, shown, answers_to(task, shown, skill, seed=seed + draw))
+        table["yaw"] = np.resize([-35.0, -12.0, 3.0, 8.0, 25.0], len(table))
+        table.to_parquet(folder / f"{split}_predictions.parquet")
     block = {"constant": {"label": "happy"} if task == "fer" else {}, "expert_use": {}}
     (folder / "results.json").write_text(json.dumps({"classifier": {"both": block}}))

@@ -62,6 +62,7 @@ class BrightCorners(L.LightningDataModule):
             "emotion": torch.tensor(-1 if unknown == "emotion" else emotion),
             "au": missing if unknown == "au" else (intensity >= 2).float(),
             "au_intensity": missing if unknown == "au_intensity" else intensity,
+            "counts": torch.tensor(True),
         }
 
     def class_counts(self) -> tuple[int, ...]:
@@ -84,6 +85,9 @@ class BrightCorners(L.LightningDataModule):
     def test_faces(self) -> pd.DataFrame:
         shown = [self.emotions[int(sample["emotion"])] for sample in self.samples]
         return self.asked_for().assign(subject="a", split="test", true_emotion=shown)
+
+    def val_faces(self) -> pd.DataFrame:
+        return self.test_faces().assign(split="val")
 
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,32 @@ def start(
     process.start()
     assert begun.wait(600)
     return Quick(process, log)
+
+
+def torchrun(command: Sequence[str], count: int, log: Path, sabotages: Sequence[Sabotage | None] = ()) -> list[Quick]:
+    """Processes with the environment that torchrun gives to those that it starts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "none",
+        "GROUP_RANK": "0",
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+    }
+    sabotages = [*sabotages, *[None] * (count - len(sabotages))]
+    words = [*command, "--trainer.devices", str(count)]
+    return [
+        start(
+            words,
+            log.with_suffix(f".{rank}"),
+            sabotage=sabotages[rank],
+            environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(count)
+    ]
 
 
 def _start_server() -> None:

@@ -27,7 +27,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row}
 LIGHTNING = {
+    "averaging.py",
     "module.py",
+    "peeking.py",
     "task.py",
     "datamodule.py",
     "prediction_table.py",
@@ -97,7 +99,7 @@ def test_files_are_short_and_named_after_what_they_hold(file: Path) -> None:
 def test_every_imported_package_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {_package(line) for line in project["dependencies"]}
-    for extra in ("weights", "remote", "export"):
+    for extra in ("weights", "remote", "export", "backbones"):
         declared |= {_package(line) for line in project["optional-dependencies"][extra]}
     owners = packages_distributions()
     tops = {name.split(".")[0] for file in FILES for name in imports(file)} - {"norface"}

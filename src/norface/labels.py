@@ -69,6 +69,9 @@ BOX_COLUMNS: tuple[str, ...] = ("box_left", "box_top", "box_width", "box_height"
 POSE_COLUMNS: tuple[str, ...] = ("yaw", "pitch", "roll")
 """Head pose in degrees. Positive yaw: the subject turns to its own left; pitch: upwards; roll: clockwise on screen."""
 
+ATTRIBUTES: tuple[str, ...] = (*POSE_COLUMNS, "light_azimuth", "light_ambient", "id_skin_tone", "id_age", "id_beard")
+"""Columns beside the labels by which test faces may be sliced; the built-in faces have all of them."""
+
 TASKS: tuple[str, ...] = ("fer", "au", "au-intensity")
 
 SPLITS: tuple[str, ...] = ("normalizer", "train", "val", "test")

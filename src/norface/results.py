@@ -38,6 +38,12 @@ RESULTS_SCHEMA = 1
 TEST_TABLE = "test_predictions.parquet"
 """What a classifier's test leaves in its run folder: the answer for each face."""
 
+VAL_TABLE = "val_predictions.parquet"
+"""The same for the faces of the validation subjects, by which probabilities are calibrated."""
+
+TEST_CURVE = "test_curve.json"
+"""Test figures of each validation of a training, where it was asked to note them; nothing is chosen by them."""
+
 INPUTS: tuple[str, ...] = ("raw", "raw_pretrained", "normalized", "both", "oracle")
 """What a probe or classifier reads."""
 

@@ -29,6 +29,9 @@ class FaceSample(TypedDict):
     """float32 ``(K,)``: occurrence 0 or 1 of each of the table's action units, NaN = unknown."""
     au_intensity: Tensor
     """float32 ``(K,)``: intensity 0..5 of each of the table's action units, NaN = unknown."""
+    counts: Tensor
+    """bool ``()``: it was asked for. Else it stands in for one that cannot be read, or gives each process equally many:
+    without labels, and part of no figure."""
 
 
 class FaceBatch(TypedDict):
@@ -41,6 +44,7 @@ class FaceBatch(TypedDict):
     emotion: Tensor
     au: Tensor
     au_intensity: Tensor
+    counts: Tensor
 
 
 class PairSample(TypedDict):

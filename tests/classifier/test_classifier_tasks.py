@@ -16,7 +16,7 @@ from norface.backbones import ConvEncoder
 from norface.classifier import ActionUnitTask, EmotionTask, IntensityTask, load_classifier
 from norface.classifier.experts import MultiGateExperts
 from norface.classifier.module import ClassifierTask
-from norface.classifier.prediction_table import TestTable
+from norface.classifier.prediction_table import AnswerTable
 from norface.classifier.streams import Streams
 from norface.errors import AlignmentError, CheckpointError, ConfigError, LeakageError, TrainingError
 
@@ -378,7 +378,7 @@ def test_without_a_mixture_there_is_no_use_of_it_to_tell(
     tmp_path: Path, options: dict[str, bool], used: set[str]
 ) -> None:
     path = fitted(tmp_path, EmotionTask, **options)
-    module, trainer = make(EmotionTask, **options), make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
+    module, trainer = make(EmotionTask, **options), make_trainer(tmp_path, callbacks=[AnswerTable(tmp_path)])
     trainer.test(module, datamodule=BrightCorners(), ckpt_path=str(path), weights_only=True)
     assert set(module.test_results["expert_use"]) == used
     columns = pd.read_parquet(tmp_path / "test_predictions.parquet").columns
@@ -393,7 +393,7 @@ def test_without_a_mixture_there_is_no_use_of_it_to_tell(
 
 def test_a_test_leaves_the_answer_for_every_face(tmp_path: Path) -> None:
     path, module = fitted(tmp_path), make()
-    trainer = make_trainer(tmp_path, callbacks=[TestTable(tmp_path)])
+    trainer = make_trainer(tmp_path, callbacks=[AnswerTable(tmp_path)])
     for _ in range(2):  # a second test does not add to the first
         trainer.test(module, datamodule=BrightCorners(faces=20), ckpt_path=str(path), weights_only=True)
     table = pd.read_parquet(tmp_path / "test_predictions.parquet")

@@ -47,9 +47,40 @@ FAST = _fits("FAST=1")
 TASKS = {"fer": "EmotionTask", "au": "ActionUnitTask", "au-intensity": "IntensityTask"}
 
 
+ON_TOP = {
+    "averaged": "fer",
+    "best_on_test": "au",
+    "early_stopping": "fer",
+    "paper_fer": "fer",
+    "paper_au": "au",
+    "paper_au-intensity": "au-intensity",
+}
+"""Configurations on top of a task's, and the task."""
+
+
+@pytest.mark.parametrize("name", ON_TOP)
+def test_what_goes_on_top_of_a_task_adds_to_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    if name.startswith("paper"):
+        pytest.importorskip("timm")
+    monkeypatch.chdir(ROOT)
+    configs = ("trainer", "data/faces", f"classifier/{ON_TOP[name]}", "classifier/raw", f"classifier/{name}")
+    cli = make_cli([word for config in configs for word in ("--config", f"configs/{config}.yaml")], run=False)
+    assert cli.model.task == ON_TOP[name]
+    names = [type(callback).__name__ for callback in cli.trainer.callbacks]
+    assert "RichProgressBar" in names and "ModelCheckpoint" in names  # those of configs/trainer.yaml stay
+    added = {"averaged": "AveragedWeights", "best_on_test": "TestCurve", "early_stopping": "EarlyStopping"}
+    assert added.get(name, "ModelCheckpoint") in names
+    if name.startswith("paper"):
+        rates = {"fer": 2e-5, "au": 1e-4, "au-intensity": 1e-3}
+        assert (cli.model.lr, cli.trainer.max_epochs) == (rates[cli.model.task], 40)
+
+
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
-    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS)
+    on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
+    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS) | on_top
 
 
 @pytest.mark.parametrize("path", PROTOCOLS)

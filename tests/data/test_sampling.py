@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import Dataset
 
-from norface.data.sampling import EpochSampler, WeightedEpochSampler, mix
+from norface.data.sampling import PADDING, EpochSampler, WeightedEpochSampler, mix
 
 
 class Numbers(Dataset[object]):
@@ -45,6 +45,20 @@ def test_unshuffled_order_never_changes_and_global_state_is_untouched() -> None:
     assert list(sampler) == [(0, index) for index in range(10)]
     list(EpochSampler(Numbers(), shuffle=True))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@given(count=st.integers(1, 12), processes=st.integers(1, 5))
+@settings(max_examples=40, deadline=None)
+def test_processes_share_all_faces_and_repeats_are_marked(count: int, processes: int) -> None:
+    faces = [None] * count
+    shares = [
+        list(EpochSampler(faces, shuffle=False, rank=rank, world_size=processes))  # type: ignore[arg-type]
+        for rank in range(processes)
+    ]
+    assert len({len(share) for share in shares}) == 1  # nobody waits for the others
+    asked = [index for share in shares for epoch, index in share if epoch != PADDING]
+    assert sorted(asked) == list(range(count))
+    assert {epoch for share in shares for epoch, _ in share} <= {0, PADDING}
 
 
 def test_passes_of_one_epoch_differ_in_order_and_draws() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,37 +14,11 @@ from pathlib import Path
 import pytest
 
 from norface.cli.main import USAGE
-from quick_process import Quick, run, start
-from sabotage import Sabotage, count_faces, fill_disk, slow_down
+from quick_process import run, start, torchrun
+from sabotage import count_faces, fill_disk, slow_down
 from small_world import FACES, SHARD_SIZE, World, contents
 
 ROOT = Path(__file__).parents[2]
-
-
-def torchrun(command: Sequence[str], count: int, log: Path, sabotages: Sequence[Sabotage | None] = ()) -> list[Quick]:
-    """Processes with the environment that torchrun gives to those that it starts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    common = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "TORCHELASTIC_RUN_ID": "none",
-        "GROUP_RANK": "0",
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-    }
-    sabotages = [*sabotages, *[None] * (count - len(sabotages))]
-    words = [*command, "--trainer.devices", str(count)]
-    return [
-        start(
-            words,
-            log.with_suffix(f".{rank}"),
-            sabotage=sabotages[rank],
-            environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(count)
-    ]
 
 
 def faces_made(log: Path) -> int:

@@ -9,12 +9,15 @@ import pytest
 from norface.errors import ResultsError
 from norface.protocol.record import Record, read_record, validate, write_record
 
+LISTS = ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences", "extra", "trust", "slices")
+CURVE: Record = {"variant": "raw", "people": None, "figures": {}, "coverage": [0.5, 1.0], "accuracy": [1.0, 0.5]}
+
 
 def smallest(**changes: Any) -> Record:
-    lists: Record = {name: [] for name in ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences")}
+    lists: Record = {name: [] for name in LISTS}
     block = {"variant": "raw", "people": None, "figures": {"accuracy": {"mean": 0.5, "std_seeds": float("nan")}}}
     return {
-        "schema": 1,
+        "schema": 2,
         "task": "fer",
         "figures": ["accuracy"],
         "merit": "accuracy",
@@ -33,7 +36,7 @@ def test_what_cannot_be_known_becomes_null(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "of schema 1"),
+        ({"schema": 1}, "of schema 2"),
         ({"task": "faces"}, "one of fer"),
         ({"seeds": ["0"]}, "list of int"),
         ({"merit": "f1"}, "one of accuracy"),
@@ -42,6 +45,10 @@ def test_what_cannot_be_known_becomes_null(tmp_path: Path) -> None:
         ({"summary": [{"variant": "raw", "people": None, "figures": {"accuracy": {"mean": 50.0}}}]}, "from 0 to 1"),
         ({"summary": [{"variant": "raw", "people": None, "figures": {"accuracy": {"mean": "0.5"}}}]}, "from 0 to 1"),
         ({"differences": {}}, "a list of objects"),
+        ({"trust": [{**CURVE, "accuracy": [1.0]}]}, "as many accuracies as coverages"),
+        ({"trust": [{**CURVE, "accuracy": [1.0, 1.5]}]}, "from 0 to 1"),
+        ({"trust": [{**CURVE, "figures": {"ece": {"mean": 1.5}}}]}, "from 0 to 1"),
+        ({"slices": [{"variant": "raw"}]}, "none of attribute, low, high"),
     ],
 )
 def test_what_breaks_the_layout_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

@@ -62,6 +62,6 @@ def test_words_that_name_nothing(folder: Path, words: str, message: str) -> None
 def test_protocols_that_cannot_be_compared(folder: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     other = leave_protocol(tmp_path / "other", **{"people": [5, 10], **options})
     record = json.loads((other / "protocol.json").read_text())
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     with pytest.raises(ResultsError, match=message):
         compare_named(named(f"{folder}:raw"), named(f"{other}:raw"))

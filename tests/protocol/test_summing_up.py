@@ -105,6 +105,38 @@ def test_leaks_unknown_labels_and_unanswered_faces_are_remarked(tmp_path: Path) 
     assert "s1" in leak and "AU12: no test face of fold part1" in absent and "Up to 4 test faces" in silent
 
 
+def test_calibration_is_summed_up_where_validation_subjects_were_answered(tmp_path: Path) -> None:
+    record = recorded(tmp_path, "au")
+    raw, full = record["trust"]
+    assert (raw["variant"], full["variant"], full["seeds"]) == ("raw", "full", [0, 1])
+    assert full["figures"]["temperature"]["folds"] == 2 and full["figures"]["aurc"]["std_seeds"] is not None
+    assert full["coverage"][-1] == 1.0
+    runs = [run["figures"]["accuracy"] for run in record["runs"] if run["variant"] == "full"]
+    assert full["accuracy"][-1] == pytest.approx(np.mean(runs), abs=0.01)  # every decision counts, not every unit
+    assert recorded(tmp_path / "r", "au-intensity")["trust"] == []
+
+
+def test_runs_without_answers_for_validation_subjects_have_no_calibration(tmp_path: Path) -> None:
+    leave_answers(tmp_path, "fer")
+    (tmp_path / "val_predictions.parquet").unlink()
+    protocol = Protocol(name="p", task="fer", configs=[], table="t", variants={"raw": Variant()})
+    assert Reading({Run("raw", "", None, 0): tmp_path}, protocol, ("",)).trust() == []
+
+
+def test_slices_are_those_of_the_most_people(tmp_path: Path) -> None:
+    record = recorded(tmp_path, "fer", people=[1, 2])
+    blocks = record["slices"]
+    assert {block["attribute"] for block in blocks} == {"yaw"} and {block["people"] for block in blocks} == {2}
+    assert [(b["low"], b["high"]) for b in blocks[::2]] == [(None, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, None)]
+    assert [block["variant"] for block in blocks[:2]] == ["raw", "full"]
+    assert [block["faces"] for block in blocks[::2]] == [48, 24, 24, 24]  # of both folds
+    raw, full = blocks[:2]
+    assert raw["difference"] is None and full["baseline"] == "raw"
+    gained = full["figures"]["accuracy"]["mean"] - raw["figures"]["accuracy"]["mean"]
+    assert full["difference"]["difference"] == pytest.approx(gained)
+    assert full["difference"]["low"] <= gained <= full["difference"]["high"]
+
+
 def test_damaged_answers_are_told(tmp_path: Path) -> None:
     leave_answers(tmp_path, "fer")
     path = tmp_path / "test_predictions.parquet"

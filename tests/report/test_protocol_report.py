@@ -28,7 +28,9 @@ def test_page_is_self_contained_escaped_and_says_what_is_missing(folder: Path) -
     assert "<i>p</i>" not in page and "&lt;i&gt;p&lt;/i&gt;" in page
     assert "<b>out of memory</b>" not in page and "&lt;b&gt;out of memory&lt;/b&gt;" in page
     assert "1 of 24 runs are not finished" in page
-    assert not re.search(r"https?://|<script", page) and page.count("data:image/png;base64,") == 6  # light and dark
+    assert not re.search(r"https?://|<script", page) and page.count("data:image/png;base64,") == 10  # light and dark
+    for words in ("Can the probabilities be believed", "By head turn |yaw|, degrees", "error over coverage, %"):
+        assert words in page
     for words in ("labelled people does it take", "Differences to raw", CONSTANT, "95 % interval over subjects"):
         assert words in page
 
@@ -49,7 +51,7 @@ def test_tables_have_the_literatures_order(tmp_path: Path, task: str) -> None:
     kinds = ["ICC(3,1)", "MAE", "MSE"] if task == "au-intensity" else [None]
     names = [(str(people), name) for people in (5, 10) for name in ("raw", "full", CONSTANT)]
     expected = [((kind,) if kind else ()) + (name, people) for kind in kinds for people, name in names]
-    assert [key for key, _ in table.rows] == expected
+    assert [key for key, _ in table.rows][: len(expected)] == expected  # extra rows follow
     first = record["summary"][0]["figures"]
     name = {"fer": "accuracy", "au": "f1.AU01", "au-intensity": "icc.AU01"}[task]
     assert table.rows[0][1][0] == Cell(name, first[name]["mean"], first[name]["std_seeds"])
@@ -65,6 +67,19 @@ def test_three_files_hold_the_same_numbers(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
     assert float(rows[0]["accuracy"]) == pytest.approx(found["mean"], abs=1e-6)
     assert float(rows[0]["accuracy std"]) == pytest.approx(found["std_seeds"], abs=1e-6)
+
+
+def test_calibration_and_slices_are_tables_too(folder: Path) -> None:
+    record = read_record(folder)
+    trust = list(csv.DictReader((folder / "trust.csv").read_text().splitlines()))
+    assert [(row["variant"], row["people"]) for row in trust[:2]] == [("raw", "5"), ("full", "5")]
+    assert float(trust[0]["temperature"]) == pytest.approx(
+        record["trust"][0]["figures"]["temperature"]["mean"], rel=1e-5
+    )
+    slices = list(csv.DictReader((folder / "slices.csv").read_text().splitlines()))
+    assert [row["slice"] for row in slices[::3]] == ["below 10", "10 to 20", "20 to 30", "from 30"]
+    difference = record["slices"][1]["difference"]["difference"]
+    assert slices[1]["difference"] == f"{100 * difference:+.1f}" and slices[0]["difference"] == "n/a"
 
 
 def test_spread_is_over_seeds_else_over_folds() -> None:

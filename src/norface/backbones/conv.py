@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from norface.specs import Described
+from norface.backbones.contract import Backbone
 
 
 class ResidualBlock(nn.Module):
@@ -38,7 +38,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class ConvEncoder(nn.Module, Described):
+class ConvEncoder(Backbone):
     """Image to patch embeddings: a strided stem, then one stage of residual blocks per width.
 
     Every stage halves the resolution, so a 64 px face with three widths becomes 8 x 8 embeddings of 8 px patches.
@@ -63,3 +63,7 @@ class ConvEncoder(nn.Module, Described):
         """Image ``(B, 3, H, W)`` in [-1, 1] to patch embeddings ``(B, dim, H / stride, W / stride)``."""
         out: Tensor = self.stages(image)
         return out
+
+    def depths(self) -> dict[str, int]:
+        """Stem, blocks, last norm: one layer each."""
+        return {name: int(name.split(".")[1]) for name, _ in self.named_parameters()}

@@ -37,6 +37,9 @@ class LabelledFaces(Protocol):
     def test_faces(self) -> pd.DataFrame:
         """Faces of the test in the table's order: the same, and ``true_<label>`` of every label that is known."""
 
+    def val_faces(self) -> pd.DataFrame:
+        """The same of the faces that are validated on."""
+
     def check_unseen(self, trained_on: Iterable[str]) -> None:
         """Refuse to test on people that were trained on, unless that is allowed."""
 

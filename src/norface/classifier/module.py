@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
-from torchmetrics import Metric
+from torch import Tensor
 
 import norface
-from norface.backbones import ConvEncoder, load_encoder
+from norface.backbones import Backbone, ConvEncoder, load_encoder
 from norface.checkpoints import trained_people
 from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header
 from norface.classifier.contract import LabelledFaces, Prediction, plain
+from norface.classifier.definition import TaskDefinition
 from norface.classifier.inference import ACTIVATIONS, build_classifier
-from norface.classifier.metrics import Scores
+from norface.classifier.mixup import mixed
 from norface.classifier.network import Classified, ExpressionClassifier
-from norface.classifier.schedule import adamw, warmup_cosine
+from norface.classifier.schedule import adamw, layer_scales, warmup_cosine
 from norface.classifier.streams import Streams
 from norface.classifier.usage import ExpertUse, TestedFaces
 from norface.errors import CheckpointError, ConfigError, TrainingError
@@ -33,7 +31,7 @@ from norface.training import EpochMeans, compile_in_place, require_finite, seed_
 _log = logging.getLogger(__name__)
 
 
-class ClassifierTask(L.LightningModule, ABC):
+class ClassifierTask(L.LightningModule, TaskDefinition):
     """Trains and tests an `ExpressionClassifier`; subclasses add labels, loss and scores of one task.
 
     The number of outputs comes from the data module, or from the checkpoint. AdamW without decay on biases and norms,
@@ -57,18 +55,19 @@ class ClassifierTask(L.LightningModule, ABC):
         lr: Highest learning rate.
         weight_decay: Of AdamW.
         warmup: Share of all steps with a rising learning rate.
+        layer_decay: Factor between the learning rates of a layer of the backbone and the next one (Clark et al. 2020);
+            the heads have `lr`. 1 = all the same; 0.65 to 0.75 is usual where a large backbone was trained before.
+        mixup: alpha of mixup; 0 = none. See `norface.classifier.mixup`.
         encoder_weights: Checkpoint whose encoder the backbone starts from: a normalizer's, or a teacher's.
         seed: Of dropout and routing noise.
         compile: Whether `torch.compile` translates the network when training starts: minutes once, then faster steps,
             above all on a GPU. Checkpoints are the same.
     """
 
-    task: ClassVar[str]
-
     def __init__(
         self,
         *,
-        backbone: ConvEncoder | None = None,
+        backbone: Backbone | None = None,
         streams: Streams = "both",
         shared_backbone: bool = True,
         features: int = 128,
@@ -83,6 +82,8 @@ class ClassifierTask(L.LightningModule, ABC):
         lr: float = 2e-3,
         weight_decay: float = 0.05,
         warmup: float = 0.1,
+        layer_decay: float = 1.0,
+        mixup: float = 0.0,
         encoder_weights: str | None = None,
         seed: int = 0,
         compile: bool = False,
@@ -112,6 +113,7 @@ class ClassifierTask(L.LightningModule, ABC):
         self.streams = streams
         self.experts = {"input_experts": experts * input_experts, "output_experts": experts * output_experts}
         self.balance_weight, self.lr, self.weight_decay, self.warmup = balance_weight, lr, weight_decay, warmup
+        self.layer_decay, self.mixup = layer_decay, mixup
         self.encoder_weights, self.seed, self.compiled = encoder_weights, seed, compile
         self.network: ExpressionClassifier | None = None
         self.header: Header | None = None
@@ -119,48 +121,6 @@ class ClassifierTask(L.LightningModule, ABC):
         self._known: Tensor | None = None  # known training labels of this epoch, None before its first batch
         self._means = EpochMeans()
         self._fresh = False
-
-    # What a task is ---------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def label_names(self, header: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the outputs, from a header's ``emotions`` and ``aus``."""
-
-    @abstractmethod
-    def make_loss(self, faces: LabelledFaces) -> nn.Module:
-        """Loss of ``(logits, labels)``."""
-
-    @abstractmethod
-    def make_scores(self) -> Metric:
-        """Metric of ``(what ACTIVATIONS makes of the logits, labels)`` that computes `Scores`."""
-
-    @abstractmethod
-    def labels(self, batch: FaceSample) -> Tensor:
-        """The task's labels of a batch."""
-
-    @abstractmethod
-    def known(self, labels: Tensor) -> Tensor:
-        """Which labels are known, bool."""
-
-    @abstractmethod
-    def presence(self, labels: Tensor) -> Tensor:
-        """How much each face shows each label, ``(B, L)`` >= 0; 0 where unknown."""
-
-    def taught(self, faces: LabelledFaces) -> Tensor:
-        """Which labels the training faces teach, bool ``(L,)``; the others are no part of any loss."""
-        return torch.ones(len(self.names), dtype=torch.bool)
-
-    def loss_weights(self) -> dict[str, float]:
-        """Weight of each label in the loss, empty where there are none."""
-        return {}
-
-    @abstractmethod
-    def summary(self, scores: Scores) -> dict[str, float]:
-        """Scalars to log, among them ``score``: the task's figure of merit, higher is better."""
-
-    @abstractmethod
-    def results(self, scores: Scores) -> dict[str, Any]:
-        """Everything to report of a test, the constant predictor's scores included; tensors are made plain later."""
 
     # Setup and checkpoints --------------------------------------------------------------------------------------
 
@@ -172,9 +132,7 @@ class ClassifierTask(L.LightningModule, ABC):
         header = self._describe(faces)
         self.names = self.label_names(header)
         if self.network is None or self.header is None:
-            network = ExpressionClassifier(self._backbone(), labels=len(self.names), **self.parts)
-            header["network"] = describe(network)
-            self.network, self.header, self._fresh = network, header, True
+            self.make_network()
         else:  # trained before, or loaded
             same = {**header, "network": self.header["network"]}
             check_same(self.header, same, self.label_names, where="data module")
@@ -188,6 +146,16 @@ class ClassifierTask(L.LightningModule, ABC):
         self.expert_use = ExpertUse(labels=len(self.names), streams=len(stream_names), **self.experts)
         self.tested_faces = TestedFaces()
 
+    def make_network(self) -> None:
+        """Build the network for the data module's labels; for callbacks that need its weights before `setup`."""
+        faces: LabelledFaces = self.trainer.datamodule  # type: ignore[attr-defined]
+        header = self._describe(faces)
+        backbone = self._backbone()
+        backbone.settle()
+        network = ExpressionClassifier(backbone, labels=len(self.label_names(header)), **self.parts)
+        header["network"] = describe(network)
+        self.network, self.header, self._fresh = network, header, True
+
     def _set_balance(self, faces: LabelledFaces) -> None:
         assert self.network is not None and self.header is not None, "setup has made them"
         taught = self.taught(faces)
@@ -197,9 +165,9 @@ class ClassifierTask(L.LightningModule, ABC):
         self.header["balancing"] = balancing
         _log.info("training faces are drawn by %(sampling)s sampling; loss weights: %(loss_weights)s", balancing)
 
-    def _backbone(self) -> ConvEncoder:
+    def _backbone(self) -> Backbone:
         backbone = build(self.backbone, where="model.init_args.backbone")
-        assert isinstance(backbone, ConvEncoder)  # it was described from one
+        assert isinstance(backbone, Backbone)  # it was described from one
         return backbone
 
     def _describe(self, faces: LabelledFaces) -> Header:
@@ -292,10 +260,16 @@ class ClassifierTask(L.LightningModule, ABC):
         Raises:
             TrainingError: The loss is not finite.
         """
-        answer = self(batch["original"], batch["normalized"])
         labels = self.labels(batch)
-        loss = self.loss(answer.logits, labels)
-        size = len(labels)
+        if split == "train" and self.mixup > 0:
+            mix = mixed(batch["original"], batch["normalized"], alpha=self.mixup)
+            answer = self(mix.original, mix.normalized)
+            own, others = (self.loss(answer.logits, some) for some in (labels, labels[mix.partner]))
+            loss = mix.share * own + (1.0 - mix.share) * others
+        else:
+            answer = self(batch["original"], batch["normalized"])
+            loss = self.loss(answer.logits, labels)
+        size = len(labels) if split == "train" else int(batch["counts"].sum())
         if split == "train":
             known = self.known(labels).sum()
             self._known = known if self._known is None else self._known + known
@@ -314,20 +288,22 @@ class ClassifierTask(L.LightningModule, ABC):
             self._check_streams(batch)
         return self.shared_step(batch, "train")[1]
 
-    def validation_step(self, batch: FaceSample, batch_idx: int) -> None:
-        """Accumulate scores."""
+    def validation_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
+        """Accumulate scores; hand the answers on, see `AnswerTable`."""
         answer, _ = self.shared_step(batch, "val")
         self.val_scores.update(ACTIVATIONS[self.task](answer.logits), self.labels(batch))
+        return self._prediction(batch, answer)
 
     def test_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
-        """Accumulate scores, expert use and counts; hand the answers on, see `TestTable`."""
+        """Accumulate scores, expert use and counts; hand the answers on, see `AnswerTable`."""
         if batch_idx == 0:
             self._check_streams(batch)
         answer, _ = self.shared_step(batch, "test")
         labels = self.labels(batch)
         self.test_scores.update(ACTIVATIONS[self.task](answer.logits), labels)
-        self.expert_use.update(answer.input_gates, answer.output_gates, self.presence(labels))
-        self.tested_faces.update(batch["subject"])
+        counts = batch["counts"]  # the others' labels are unknown: scores leave them out by themselves
+        self.expert_use.update(answer.input_gates[counts], answer.output_gates[counts], self.presence(labels)[counts])
+        self.tested_faces.update(batch["subject"][counts])
         return self._prediction(batch, answer)
 
     def predict_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
@@ -336,11 +312,12 @@ class ClassifierTask(L.LightningModule, ABC):
 
     def _prediction(self, batch: FaceSample, answer: Classified) -> Prediction:
         assert self.network is not None, "it has answered"
-        gates = dict(zip(self.network.streams.names, answer.input_gates.unbind(1), strict=True))
+        counts = batch["counts"]
+        gates = dict(zip(self.network.streams.names, answer.input_gates[counts].unbind(1), strict=True))
         return {
-            "face_id": list(batch["face_id"]),
-            "answers": ACTIVATIONS[self.task](answer.logits),
-            "gates": {**gates, "output": answer.output_gates.mean(1)},
+            "face_id": [name for name, asked in zip(batch["face_id"], counts.tolist(), strict=True) if asked],
+            "answers": ACTIVATIONS[self.task](answer.logits[counts]),
+            "gates": {**gates, "output": answer.output_gates[counts].mean(1)},
         }
 
     def _check_streams(self, batch: FaceSample) -> None:
@@ -392,6 +369,9 @@ class ClassifierTask(L.LightningModule, ABC):
                 where="trainer.max_epochs",
                 action="Set it: the learning rate falls to zero at the end.",
             )
-        optimizer = adamw(self, lr=self.lr, weight_decay=self.weight_decay, precision=str(self.trainer.precision))
+        assert self.network is not None, "setup has made it"
+        scales = layer_scales(self.network.streams.backbones, self.layer_decay)
+        precision = str(self.trainer.precision)
+        optimizer = adamw(self, lr=self.lr, weight_decay=self.weight_decay, precision=precision, scales=scales)
         schedule = warmup_cosine(optimizer, total=int(total), warmup=self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from norface.backbones.conv import ConvEncoder
+from norface.backbones import Backbone
 from norface.classifier.experts import DenseBlock, MixtureOfExperts, MultiGateExperts
 from norface.classifier.streams import FaceStreams, Streams
 from norface.specs import Described
@@ -56,7 +56,7 @@ class ExpressionClassifier(nn.Module, Described):
 
     def __init__(
         self,
-        backbone: ConvEncoder,
+        backbone: Backbone,
         *,
         labels: int,
         streams: Streams = "both",

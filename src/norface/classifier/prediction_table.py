@@ -13,12 +13,13 @@ import torch
 import torch.distributed
 from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.trainer.states import TrainerFn
 
 from norface.classifier.checkpoint import Header, labels_of
 from norface.classifier.contract import LabelledFaces, Prediction
 from norface.imaging.files import write_atomically
 from norface.labels import PROBABILITY_THRESHOLD
-from norface.results import TEST_TABLE
+from norface.results import TEST_TABLE, VAL_TABLE
 
 
 def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequence[str]) -> pd.DataFrame:
@@ -77,17 +78,16 @@ class PredictionTable(BasePredictionWriter):
             write_predictions(self.folder, faces.asked_for(), answers, header)
 
 
-class TestTable(L.Callback):
-    """Writes ``test_predictions.parquet`` when a test ends: the answer for every test face, beside its labels.
+class AnswerTable(L.Callback):
+    """Writes the answer for every face beside its labels: ``test_predictions.parquet`` when a test ends.
 
-    Answers are named as in predictions.parquet, labels ``true_emotion``, ``true_AU01_c``, ``true_AU01_r``. Protocols
-    take their figures from it.
+    And ``val_predictions.parquet`` when a validation of its own ends, not one within training. Answers are named as in
+    predictions.parquet, labels ``true_emotion``, ``true_AU01_c``, ``true_AU01_r``. Protocols take their figures from
+    these tables.
 
     Args:
         folder: Where to.
     """
-
-    __test__ = False  # not a test class, whatever its name suggests to pytest
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -111,11 +111,37 @@ class TestTable(L.Callback):
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Collect the answers of all processes; the first one writes."""
+        self._write(trainer, pl_module, TEST_TABLE)
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start with nothing."""
+        self.batches = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the answers; not on the accelerator."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self.batches.append(move_data_to_device(outputs, torch.device("cpu")))
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Collect the answers of all processes; the first one writes."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._write(trainer, pl_module, VAL_TABLE)
+
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule, name: str) -> None:
         header: Header = pl_module.header  # type: ignore[assignment]
         faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
         answers = _collected(self.batches, header)
         if trainer.is_global_zero:
-            write_atomically(self.folder / TEST_TABLE, _parquet(joined(faces.test_faces(), answers, header)))
+            asked = faces.test_faces() if name == TEST_TABLE else faces.val_faces()
+            write_atomically(self.folder / name, _parquet(joined(asked, answers, header)))
         self.batches = []
 
 
@@ -145,7 +171,7 @@ def joined(faces: pd.DataFrame, answers: pd.DataFrame | None, header: Header) ->
     """
     table = faces.copy()
     if answers is not None:
-        # A face may come twice: to give each process equally many, or in place of a neighbour that cannot be read.
+        # norface's own data count every face once; others may repeat some to give each process equally many.
         table = table.merge(answers.drop_duplicates("face_id"), on="face_id", how="left", validate="one_to_one")
     silent = ~table["face_id"].isin([] if answers is None else answers["face_id"]) & (table["success"] == 1)
     table["success"] = table["success"].mask(silent, 0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from norface.backbones import ConvEncoder, Standardize
+from norface.backbones import Backbone, Standardize
 
 Streams = Literal["both", "original", "normalized"]
 
@@ -66,7 +66,7 @@ class FaceStreams(nn.Module):
 
     def __init__(
         self,
-        backbone: ConvEncoder,
+        backbone: Backbone,
         *,
         streams: Streams,
         features: int,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import Metric
 
-from norface.backbones.conv import ConvEncoder
+from norface.backbones import Backbone
 from norface.classifier.checkpoint import au_label
 from norface.classifier.contract import LabelledFaces
 from norface.classifier.losses import (
@@ -36,7 +36,8 @@ class EmotionTask(ClassifierTask):
         class_weighting: Whether rare emotions weigh more in the loss, by the inverse of their count. Not together
             with balanced sampling, which does the same.
         backbone, streams, shared_backbone, features, hidden, grid, experts, top_k, input_experts, output_experts,
-            dropout, balance_weight, lr, weight_decay, warmup, encoder_weights, seed, compile: See `ClassifierTask`.
+            dropout, balance_weight, lr, weight_decay, warmup, layer_decay, mixup, encoder_weights, seed, compile: See
+            `ClassifierTask`.
     """
 
     task = "fer"
@@ -46,7 +47,7 @@ class EmotionTask(ClassifierTask):
         *,
         label_smoothing: float = 0.1,
         class_weighting: bool = True,
-        backbone: ConvEncoder | None = None,
+        backbone: Backbone | None = None,
         streams: Streams = "both",
         shared_backbone: bool = True,
         features: int = 128,
@@ -61,6 +62,8 @@ class EmotionTask(ClassifierTask):
         lr: float = 2e-3,
         weight_decay: float = 0.05,
         warmup: float = 0.1,
+        layer_decay: float = 1.0,
+        mixup: float = 0.0,
         encoder_weights: str | None = None,
         seed: int = 0,
         compile: bool = False,
@@ -81,6 +84,8 @@ class EmotionTask(ClassifierTask):
             lr=lr,
             weight_decay=weight_decay,
             warmup=warmup,
+            layer_decay=layer_decay,
+            mixup=mixup,
             encoder_weights=encoder_weights,
             seed=seed,
             compile=compile,

@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins import CheckpointIO
 
@@ -26,7 +27,7 @@ import norface.teachers  # noqa: F401  # these four: short class names in config
 from norface.cache.durable import remove_stale
 from norface.checkpoints import check_contents
 from norface.classifier.module import ClassifierTask
-from norface.classifier.prediction_table import PredictionTable, TestTable
+from norface.classifier.prediction_table import AnswerTable, PredictionTable
 from norface.cli.allowed_code import check_classes, only_code_of
 from norface.cli.durable_runs import DurableCheckpointIO, DurableCurves
 from norface.cli.history import join, set_aside
@@ -97,7 +98,13 @@ class NorfaceCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options besides those of trainer, model and data."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="Folder for checkpoints, curves, previews.")
-        parser.add_argument("--test_after_fit", type=bool, default=False, help="Test the last weights after `fit`.")
+        parser.add_argument("--test_after_fit", type=bool, default=False, help="Test the weights after `fit`.")
+        parser.add_argument(
+            "--test_weights",
+            type=Literal["last", "best"],
+            default="last",
+            help="Which weights: the last, or the best by a ModelCheckpoint that watches a validation figure.",
+        )
         parser.add_argument("--results", type=str | None, default=None, help="Results file that test figures go into.")
         parser.add_argument(
             "--results_key", type=str, default="classifier.both", help="Where in the results file, such as probe.raw."
@@ -146,6 +153,7 @@ class NorfaceCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Keep the curves of an interrupted run; remove what it had not finished writing."""
+        self._watched()  # a mistake shows before training
         run = Path(self._options()["run"])
         for folder in (run, (run / LAST).parent):
             remove_stale(folder)
@@ -156,13 +164,41 @@ class NorfaceCLI(LightningCLI):
         join(Path(self._options()["run"]))
         if self._options()["test_after_fit"]:
             self.before_test()
-            self.trainer.test(self.model, datamodule=self.datamodule, weights_only=True)
+            watched = self._watched()
+            given: dict[str, Any] = {"datamodule": self.datamodule, "weights_only": True}
+            given["ckpt_path"] = None if watched is None else watched.best_model_path or None
+            if isinstance(self.model, ClassifierTask):  # its answers for validation subjects, for calibration
+                self.trainer.validate(self.model, verbose=False, **given)
+            self.trainer.test(self.model, **given)
             self.after_test()
+
+    def _watched(self) -> ModelCheckpoint | None:
+        """What keeps the best weights; None where the last are tested.
+
+        Raises:
+            ConfigError: Nothing does, or not by a figure of validation subjects.
+        """
+        options = self._options()
+        if options.get("test_weights", "last") == "last":
+            return None
+        kept = [one for one in self.trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
+        if len(kept) != 1 or not str(kept[0].monitor).startswith("val/"):
+            raise ConfigError(
+                expected="one ModelCheckpoint whose monitor is a validation figure, such as val/score",
+                found=", ".join(str(one.monitor) for one in kept) or "none",
+                where="trainer.callbacks, because of --test_weights best",
+                action="Add configs/classifier/early_stopping.yaml, or leave --test_weights out.",
+            )
+        return kept[0]
 
     def before_test(self) -> None:
         """A classifier's answers for the test faces go into the run folder."""
         if isinstance(self.model, ClassifierTask):
-            self.trainer.callbacks.append(TestTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+            self.trainer.callbacks.append(AnswerTable(Path(self._options()["run"])))  # type: ignore[attr-defined]
+
+    def before_validate(self) -> None:
+        """Those for the validation faces likewise."""
+        self.before_test()
 
     def before_predict(self) -> None:
         """A classifier's predictions become a table in the run folder."""
@@ -189,7 +225,10 @@ class NorfaceCLI(LightningCLI):
         path = Path(options["results"])
         section, _, name = str(options["results_key"]).partition(".")
         facts = {"seed": int(options["seed_everything"]), "versions": run_versions()}
-        if protocol := getattr(self.datamodule, "protocol", None):
+        protocol = dict(getattr(self.datamodule, "protocol", None) or {})
+        if (watched := self._watched()) is not None:
+            protocol["selection"] = f"weights with the best {watched.monitor}"
+        if protocol:
             facts["protocol"] = protocol
         merged = update_results(path, {section: {name: dict(self.model.test_results)}, **facts})
         closed = compare(merged[section])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from norface.cache import NormalizedCache
 from norface.data.table import FaceTable
-from norface.labels import au_column
+from norface.labels import ATTRIBUTES, au_column
 
 QUALITY = ["identity_to_target", "expression_distance"]
 
@@ -43,8 +43,15 @@ def asked_for(
 
 
 def with_labels(faces: pd.DataFrame, table: FaceTable, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """The faces of these rows of the table, in its order, and ``true_<label>`` for each label column of the table."""
+    """The faces of these rows of the table, in its order, with what else is known of them.
+
+    Returns:
+        ``true_<label>`` for each label column of the table, then those columns of `norface.labels.ATTRIBUTES` that it
+        has.
+    """
     aus = [au_column(au, kind) for kind in "cr" for au in table.meta.aus]
     known = [name for name in ("emotion", *aus) if name in table.frame.columns]
-    labels = table.frame.loc[rows, ["face_id", *known]].rename(columns={name: f"true_{name}" for name in known})
+    attributes = [name for name in ATTRIBUTES if name in table.frame.columns]
+    labels = table.frame.loc[rows, ["face_id", *known, *attributes]]
+    labels = labels.rename(columns={name: f"true_{name}" for name in known})
     return faces.merge(labels, on="face_id", how="inner", validate="one_to_one")

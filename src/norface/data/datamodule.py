@@ -310,9 +310,16 @@ class FaceDataModule(L.LightningDataModule):
         return asked_for(self.table, self.bad_faces, cache=self._cache, splits=splits)
 
     def test_faces(self) -> pd.DataFrame:
-        """Faces that `test_dataloader` is for, those that cannot be read included, with their labels."""
-        faces = asked_for(self.table, self.bad_faces, cache=self._cache, splits=(self.test_split,))
-        return with_labels(faces, self.table, self.usable_rows(self.test_split))
+        """Faces that `test_dataloader` is for, those that cannot be read included, with labels and attributes."""
+        return self._labelled(self.test_split)
+
+    def val_faces(self) -> pd.DataFrame:
+        """The same of `val_dataloader`."""
+        return self._labelled(self.val_split)
+
+    def _labelled(self, split: str) -> pd.DataFrame:
+        faces = asked_for(self.table, self.bad_faces, cache=self._cache, splits=(split,))
+        return with_labels(faces, self.table, self.usable_rows(split))
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented faces or pairs."""

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, default_collate, get_worker_info
 from norface.data.batches import to_batch
 from norface.data.images import ImageReader
 from norface.data.pairs import PairDraw
-from norface.data.sampling import Key, mix
+from norface.data.sampling import PADDING, Key, mix
 from norface.data.table import FaceTable
 from norface.data.texts import Texts
 from norface.errors import AlignmentError, ImageError, NorfaceError
@@ -145,8 +145,8 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
     def batch(self, keys: Sequence[Key]) -> FaceBatch:
         """The faces at several (epoch, position): read, converted and labelled together.
 
-        For one that cannot be read the next stands in, without labels: it is listed in `skipped` and counts nowhere,
-        neither in a loss nor, a second time, in a test.
+        For one that cannot be read the next stands in, and is listed in `skipped`; a repeat that gives each process
+        equally many stands in for nothing. Either has no labels and counts nowhere, neither in a loss nor in a test.
         """
         wanted = np.array([index for _, index in keys], np.int64)
         positions, originals, normalized = self._read(wanted)
@@ -157,7 +157,8 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             originals, normalized = (np.stack(images) for images in zip(*changed, strict=True))
         images = to_batch(originals)
         subjects, emotions, occurrence, intensity = (labels[torch.from_numpy(positions)] for labels in self._labels)
-        replaced = torch.from_numpy(positions != wanted)
+        repeated = np.array([epoch == PADDING for epoch, _ in keys], np.bool_)
+        replaced = torch.from_numpy((positions != wanted) | repeated)
         return FaceBatch(
             face_id=[self.rows.face_ids[position] for position in positions.tolist()],
             subject=subjects,
@@ -166,6 +167,7 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             emotion=emotions.masked_fill_(replaced, -1),
             au=occurrence.masked_fill_(replaced[:, None], torch.nan),
             au_intensity=intensity.masked_fill_(replaced[:, None], torch.nan),
+            counts=~replaced,
         )
 
     def _read(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], Pixels, Pixels]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import cast
 
 import numpy as np
@@ -11,6 +11,9 @@ from torch.utils.data import Dataset, DistributedSampler
 
 Key = tuple[int, int]
 """(epoch, index within the dataset): what samplers of norface yield and its datasets take."""
+
+PADDING = -1
+"""Epoch of a key that only fills up: every process gets equally many batches, or they would wait for each other."""
 
 _MASK = (1 << 64) - 1
 _REPEAT_BITS = 40
@@ -35,7 +38,8 @@ class EpochSampler(DistributedSampler[Key]):
 
     Args:
         dataset: Whose indices.
-        shuffle: In another order each epoch; else in order, and the epoch stays 0, so validation never changes.
+        shuffle: In another order each epoch; else in order, and the epoch stays 0, so validation never changes; then
+            repeats that give each process equally many have the epoch `PADDING`, so that they can be told apart.
         seed: Which shuffles.
         passes: How many times an epoch goes through the data set, in another order and with other draws each time.
         rank, world_size: This process among all.
@@ -60,6 +64,8 @@ class EpochSampler(DistributedSampler[Key]):
         for number in range(self.passes):
             self.epoch = outer * self.passes + number if self.shuffle else 0
             keys += [(self.epoch, int(index)) for index in cast(Iterator[int], super().__iter__())]
+        if not self.shuffle and self.rank + (len(keys) - 1) * self.num_replicas >= len(cast(Sized, self.dataset)):
+            keys[-1] = (PADDING, keys[-1][1])
         self.epoch = outer
         return iter(keys)
 

@@ -1,9 +1,10 @@
-"""What one run answered on its test faces."""
+"""What one run answered on its test faces, or on those of its validation subjects."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from norface.errors import ResultsError
+from norface.labels import ATTRIBUTES
 from norface.protocol.sums import Sums, sums
-from norface.results import TEST_TABLE
+from norface.results import TEST_TABLE, VAL_TABLE
 
 _ANSWER, _LABEL = {"fer": "p", "au": "p", "au-intensity": "r"}, {"au": "c", "au-intensity": "r"}
 
@@ -29,6 +31,7 @@ class Answers:
         subjects: ``(N,)`` who is shown.
         labels, answers: See `norface.protocol.sums.sums`.
         answered: ``(N,)`` which faces have an answer; others could not be read or normalized.
+        attributes: ``(N,)`` each, by the name in `norface.labels.ATTRIBUTES`, as far as the table knows them.
     """
 
     task: str
@@ -38,6 +41,11 @@ class Answers:
     labels: NDArray[np.float64]
     answers: NDArray[np.float64]
     answered: NDArray[np.bool_]
+    attributes: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def among(self, faces: NDArray[np.bool_]) -> Answers:
+        """The same, as if only these faces ``(N,)`` had been answered."""
+        return replace(self, answered=self.answered & faces)
 
     def sums(self, among: NDArray[np.bool_] | None = None) -> tuple[Sums, tuple[str, ...]]:
         """Sums of each subject and the subjects' names.
@@ -57,12 +65,36 @@ def read_answers(folder: Path) -> Answers:
     Raises:
         ResultsError: There is nothing, it is damaged, or it holds no label of the task.
     """
-    path = folder / TEST_TABLE
+    tested, anything = _read(folder / TEST_TABLE)
+    if not anything:
+        raise ResultsError(
+            expected=f"labels for task {tested.task} among the test faces",
+            found="none",
+            where=str(folder / TEST_TABLE),
+            action="Test on a table with these labels, or choose another task.",
+        )
+    return tested
+
+
+def read_validation(folder: Path) -> Answers | None:
+    """Read what a run answered for its validation subjects; None where it has left nothing, or nothing is labelled.
+
+    Raises:
+        ResultsError: It is damaged.
+    """
+    if not (folder / VAL_TABLE).is_file():
+        return None
+    validated, anything = _read(folder / VAL_TABLE)
+    return validated if anything else None
+
+
+def _read(path: Path) -> tuple[Answers, bool]:
+    """The answers, and whether any label is known."""
     try:
         table = pd.read_parquet(path)
         about = table.attrs["norface"]
         task, names = str(about["task"]), tuple(str(name) for name in about["labels"])
-        return _tested(table, task, names, path)
+        return _tested(table, task, names)
     except (OSError, ValueError, KeyError) as error:
         raise ResultsError(
             expected="the answers of a test",
@@ -72,7 +104,7 @@ def read_answers(folder: Path) -> Answers:
         ) from error
 
 
-def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) -> Answers:
+def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...]) -> tuple[Answers, bool]:
     answers = table[[f"{name}_{_ANSWER[task]}" for name in names]].to_numpy(np.float64)
     if task == "fer":
         known = table["true_emotion"].astype("str") if "true_emotion" in table else pd.Series([""] * len(table))
@@ -82,17 +114,10 @@ def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) 
         columns = [f"true_{name}_{_LABEL[task]}" for name in names]
         labels = table.reindex(columns=columns).to_numpy(np.float64)
         anything = bool((~np.isnan(labels)).any())
-    if not anything:
-        raise ResultsError(
-            expected=f"labels for task {task} among the test faces",
-            found="none",
-            where=str(path),
-            action="Test on a table with these labels, or choose another task.",
-        )
     digest = hashlib.sha256(np.nan_to_num(labels, nan=-1.0).tobytes())
     for name in ("face_id", "subject"):
         digest.update("\0".join(table[name].astype(str)).encode())
-    return Answers(
+    answered = Answers(
         task=task,
         names=names,
         faces=digest.hexdigest(),
@@ -100,4 +125,6 @@ def _tested(table: pd.DataFrame, task: str, names: tuple[str, ...], path: Path) 
         labels=labels,
         answers=answers,
         answered=(table["success"] == 1).to_numpy(bool) & ~np.isnan(answers).any(1),
+        attributes={name: table[name].to_numpy(np.float64) for name in ATTRIBUTES if name in table.columns},
     )
+    return answered, anything

@@ -12,6 +12,13 @@ Layout::
                     variant CONSTANT is a predictor that ignores the face
     differences     [{variant, baseline, people, subjects, faces, unanswered, seeds, resamples,
                     figures: {name: {first, second, difference, low, high, by_seed}}}], variant - baseline
+    extra           [{variant, people, rule (what was chosen on test faces), seeds, figures: {name: {mean, ...}}}]; no
+                    results, see `norface.protocol.optimistic`
+    trust           [{variant, people, seeds, figures: {temperature | nll | nll_scaled | ece | ece_scaled | aurc:
+                    {mean, std_seeds, std_folds, seeds, folds}}, coverage, accuracy (at each coverage)}]; scaled: by a
+                    temperature that validation subjects have chosen; aurc: mean error over all coverages
+    slices          [{attribute, low, high (or null), variant, baseline, people, faces, subjects, figures: {merit:
+                    {mean, ...}}, difference: null or {difference, low, high, seeds}}], with the most people
     versions, fingerprints, remarks (list of sentences)
 
 A figure that cannot be known is null. Names of figures: `norface.protocol.sums.figures`.
@@ -28,7 +35,7 @@ from typing import Any
 from norface.errors import ResultsError
 from norface.labels import TASKS
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "protocol.json"
 CONSTANT = "nothing (constant)"
 STATES = ("finished", "failed", "elsewhere")
@@ -46,8 +53,11 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "runs": ("variant", "fold", "people", "seed", "state"),
     "summary": ("variant", "people", "figures"),
     "differences": ("variant", "baseline", "people", "subjects", "figures"),
+    "extra": ("variant", "people", "rule", "figures"),
+    "trust": ("variant", "people", "figures", "coverage", "accuracy"),
+    "slices": ("attribute", "low", "high", "variant", "people", "faces", "subjects", "figures", "difference"),
 }
-_SHARES = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall")
+_SHARES = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall", "ece", "ece_scaled", "aurc")
 _CORRELATIONS = ("icc", "pcc")
 
 
@@ -104,14 +114,19 @@ def validate(record: Any, *, where: str) -> None:
         raise _invalid(f"one of {', '.join(record['figures'])}", repr(record.get("merit")), f"{where}: merit")
     for part, keys in _PARTS.items():
         for index, block in _blocks(record.get(part), f"{where}: {part}"):
-            spot = f"{where}: {part}[{index}]"
-            missing = [key for key in keys if key not in block]
-            if missing:
-                raise _invalid(f"keys {', '.join(keys)}", f"none of {', '.join(missing)}", spot)
-            _check_figures(block.get("figures", {}), spot)
-            _check_figures(block.get("constant", {}), spot)
-            if part == "runs" and block["state"] not in STATES:
-                raise _invalid(f"one of {', '.join(STATES)}", repr(block["state"]), f"{spot}.state")
+            _check_block(block, part, keys, f"{where}: {part}[{index}]")
+
+
+def _check_block(block: Mapping[str, Any], part: str, keys: tuple[str, ...], where: str) -> None:
+    missing = [key for key in keys if key not in block]
+    if missing:
+        raise _invalid(f"keys {', '.join(keys)}", f"none of {', '.join(missing)}", where)
+    _check_figures(block.get("figures", {}), where)
+    _check_figures(block.get("constant", {}), where)
+    if part == "trust":
+        _check_curve(block["coverage"], block["accuracy"], where)
+    if part == "runs" and block["state"] not in STATES:
+        raise _invalid(f"one of {', '.join(STATES)}", repr(block["state"]), f"{where}.state")
 
 
 def _blocks(value: Any, where: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
@@ -134,6 +149,13 @@ def _check_figures(figures: Any, where: str) -> None:
             good = isinstance(number, int | float) and not isinstance(number, bool)
             if not good or not low - 1e-9 <= number <= high + 1e-9:
                 raise _invalid(f"a number from {low:g} to {high:g}", repr(number), f"{where}.figures.{name}")
+
+
+def _check_curve(coverage: Any, accuracy: Any, where: str) -> None:
+    curves = (coverage, accuracy)
+    numbers = all(isinstance(curve, list) and all(isinstance(x, int | float) for x in curve) for curve in curves)
+    if not numbers or len(coverage) != len(accuracy) or not all(0 <= x <= 1 for curve in curves for x in curve):
+        raise _invalid("as many accuracies as coverages, from 0 to 1", repr(accuracy)[:60], f"{where}.accuracy")
 
 
 def plain(value: Any) -> Any:

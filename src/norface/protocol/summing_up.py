@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 
 from norface.errors import ResultsError
-from norface.labels import PROBABILITY_THRESHOLD
-from norface.protocol.answers import Answers, read_answers
+from norface.protocol.answers import Answers, read_answers, read_validation
 from norface.protocol.comparing import RESAMPLES, Comparison
 from norface.protocol.divisions import Division
+from norface.protocol.facts import facts_of, versions_of
+from norface.protocol.optimistic import EPOCH, THRESHOLD, best_epoch, sums_at_best_thresholds
 from norface.protocol.plan import Protocol, Run
 from norface.protocol.record import CONSTANT, SCHEMA, Record
 from norface.protocol.running import RESULTS, Outcome
 from norface.protocol.sides import Side, compare_sides
+from norface.protocol.slices import sliced, slices_of
+from norface.protocol.spread import spread, summed
 from norface.protocol.sums import FIGURES, MERIT, Sums, constant, figures
+from norface.protocol.trust import Trust, summed_trust, trust
 
 Cell = tuple[str, int | None]
 """A variant and a number of people."""
@@ -61,11 +65,14 @@ def sum_up(protocol: Protocol, outcomes: Sequence[Outcome], found: Sequence[Divi
         "people": protocol.people,
         "over_folds": protocol.over_folds,
         "baseline": protocol.baseline,
-        "facts": _facts(protocol, found),
+        "facts": {**facts_of(protocol, found), "selection": reading.selection()},
         "runs": [_run(one, reading) for one in outcomes],
         "summary": reading.summary(),
         "differences": reading.differences(),
-        "versions": _versions(finished.values()),
+        "extra": reading.extra(),
+        "trust": reading.trust(),
+        "slices": reading.slices(),
+        "versions": versions_of(finished.values()),
         "fingerprints": {f"table{f' {d.name}' if d.name else ''}": d.assigned.fingerprint() for d in found},
         "remarks": reading.remarks(),
     }
@@ -90,9 +97,19 @@ class Reading:
         self.blind: dict[Run, Sums] = {}
         self.counts: dict[Run, dict[str, int]] = {}
         self.notes: dict[Run, dict[str, Any]] = {}
+        self.trusts: dict[Run, Trust] = {}
+        self.extras: dict[str, dict[Run, dict[str, float]]] = {EPOCH: {}, THRESHOLD: {}}
         self.names: tuple[str, ...] = ()
         for run, folder in folders.items():
-            self._read(run, read_answers(folder), _noted(folder))
+            tested, validated = read_answers(folder), read_validation(folder)
+            self._read(run, tested, _noted(folder))
+            believed = trust(validated, tested) if validated is not None else None
+            if believed is not None:
+                self.trusts[run] = believed
+            if (best := best_epoch(folder, protocol.task)) is not None:
+                self.extras[EPOCH][run] = best
+            if protocol.task == "au":
+                self.extras[THRESHOLD][run] = self.figures([sums_at_best_thresholds(tested)])
 
     def _read(self, run: Run, tested: Answers, noted: dict[str, Any]) -> None:
         self.names = self.names or tested.names
@@ -151,18 +168,11 @@ class Reading:
         for runs in whole.values():
             for run in runs:
                 by_fold[run.fold].append(self.figures([sums[run]]))
-        summed = {}
+        found = {}
         for name in of_seeds[0]:
-            seeds = np.array([figure[name] for figure in of_seeds])
-            folds = np.array([np.mean([figure[name] for figure in per_seed]) for per_seed in by_fold.values()])
-            summed[name] = {
-                "mean": float(seeds.mean()),
-                "std_seeds": _std(seeds),
-                "std_folds": _std(folds),
-                "seeds": int((~np.isnan(seeds)).sum()),
-                "folds": int((~np.isnan(folds)).sum()),
-            }
-        return {"variant": shown[0], "people": shown[1], "seeds": list(whole), "figures": summed}
+            folds = [float(np.mean([figure[name] for figure in per_seed])) for per_seed in by_fold.values()]
+            found[name] = spread([figure[name] for figure in of_seeds], folds)
+        return {"variant": shown[0], "people": shown[1], "seeds": list(whole), "figures": found}
 
     def differences(self) -> list[dict[str, Any]]:
         """Each variant against the baseline, on the same faces."""
@@ -177,6 +187,54 @@ class Reading:
             compared = described(*compare_sides(first, second, pooled=self.pooled))
             found.append({"variant": variant, "baseline": baseline, "people": people} | compared)
         return found
+
+    def extra(self) -> list[dict[str, Any]]:
+        """What choosing on the test faces would have brought: the mean of folds, as papers report it."""
+        found = []
+        for rule, figures_of in self.extras.items():
+            for cell in self.cells:
+                whole = self.whole(cell)
+                known = {seed: runs for seed, runs in whole.items() if all(run in figures_of for run in runs)}
+                if known:
+                    summed_up = summed([[figures_of[run] for run in runs] for runs in known.values()])
+                    about = {"variant": cell[0], "people": cell[1], "rule": rule, "seeds": list(known)}
+                    found.append({**about, "figures": summed_up})
+        return found
+
+    def selection(self) -> str:
+        """How the tested weights were chosen."""
+        rules = sorted({str(noted["selection"]) for noted in self.notes.values()})
+        return f"{' or '.join(rules)}; nothing is chosen on test faces"
+
+    def trust(self) -> list[dict[str, Any]]:
+        """Calibration of every variant with each number of people, where validation subjects have been answered."""
+        found = []
+        for cell in self.cells:
+            runs = {seed: [self.trusts.get(run) for run in folds] for seed, folds in self.whole(cell).items()}
+            known = {seed: [one for one in of_seed if one] for seed, of_seed in runs.items() if all(of_seed)}
+            if known:
+                found.append({"variant": cell[0], "people": cell[1], "seeds": list(known), **summed_trust(known)})
+        return found
+
+    def slices(self) -> list[dict[str, Any]]:
+        """Figures of merit on parts of the test faces, with the most people; differences to the first variant."""
+        most = max(self.protocol.people) if self.protocol.people is not None else None
+        grids = {cell[0]: self._answers(cell) for cell in self.cells if cell[1] == most}
+        grids = {variant: grid for variant, grid in grids.items() if grid}
+        first = self.protocol.baseline or next(iter(self.protocol.variants))
+        tested = [one for grid in grids.values() for folds in grid.values() for one in folds.values()]
+        found = []
+        for part in slices_of(tested):
+            for variant, grid in grids.items():
+                baseline = None if variant == first else grids.get(first)
+                one = sliced(part, grid, baseline, pooled=self.pooled, labels=self.names)
+                if one is not None:
+                    found.append({**asdict(part), "variant": variant, "baseline": first, "people": most, **one})
+        return found
+
+    def _answers(self, cell: Cell) -> dict[int, dict[str, Answers]]:
+        whole = self.whole(cell)
+        return {seed: {run.fold: read_answers(self.folders[run]) for run in runs} for seed, runs in whole.items()}
 
     def remarks(self) -> list[str]:
         """What a reader must know before believing the figures."""
@@ -233,7 +291,9 @@ def _noted(folder: Path) -> dict[str, Any]:
         results = json.loads((folder / RESULTS).read_bytes())
         block = results["classifier"]["both"]
         leaked = results.get("protocol", {}).get("leaked_subjects", [])
-        return {"constant": block.get("constant") or {}, "expert_use": block.get("expert_use"), "leaked": leaked}
+        selection = results.get("protocol", {}).get("selection", "weights of the last epoch")
+        about = {"leaked": leaked, "selection": selection}
+        return {"constant": block.get("constant") or {}, "expert_use": block.get("expert_use"), **about}
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise ResultsError(
             expected="the results of a test",
@@ -241,37 +301,3 @@ def _noted(folder: Path) -> dict[str, Any]:
             where=str(folder / RESULTS),
             action="Delete the run's folder; `norface protocol run` makes it again.",
         ) from error
-
-
-def _facts(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
-    table = found[0].assigned
-    facts: dict[str, Any] = {
-        "table": protocol.table,
-        "configurations": list(protocol.configs),
-        "selection": "weights of the last epoch; nothing is chosen on test faces",
-        "folds": [division.folds or division.name for division in found] if found[0].name else "the table's own split",
-        "over folds": "mean of the folds' figures" if protocol.over_folds == "mean" else "all faces of all folds",
-        "normalizer": protocol.normalizer,
-        "cache": protocol.cache,
-        "people": "labelled training subjects, drawn by seed; fewer are among more" if protocol.people else "all",
-        "interval": f"95 %, {RESAMPLES} draws of the test subjects of each fold",
-    }
-    if protocol.task == "au":
-        facts["threshold"] = PROBABILITY_THRESHOLD
-    for key in ("dataset", "facts", "occurrence"):
-        facts[key] = table.meta.provenance.get(key)
-    return {name: fact for name, fact in facts.items() if fact is not None}
-
-
-def _versions(finished: Iterable[Outcome]) -> dict[str, str]:
-    versions: dict[str, set[str]] = defaultdict(set)
-    for outcome in finished:
-        for name, version in (outcome.versions or {}).items():
-            versions[name].add(version)
-    return {name: ", ".join(sorted(found)) for name, found in versions.items()}
-
-
-def _std(values: Any) -> float:
-    """Standard deviation of a sample; NaN for less than two."""
-    known = values[~np.isnan(values)]
-    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")

@@ -13,11 +13,14 @@ from norface.report.fields import Block, duration, flattened, number, part
 from norface.report.html import Markup, card, element, join, note, page, table
 from norface.report.protocol_figures import Bar, Point, difference_bars, people_curves
 from norface.report.protocol_table import NAMES, PERCENT, Cell, ProtocolTable, protocol_table, signed, spread_of
+from norface.report.protocol_trust import shown_table, slice_table, slices_section, trust_section, trust_table
 from norface.report.summary import TASK_NAMES
 
 
 def build_protocol_report(folder: Path) -> Path:
     """Write ``table.md``, ``table.csv``, ``table.tex`` and ``report/index.html`` of a protocol; nothing is computed.
+
+    Likewise ``trust`` and ``slices``, where these are known.
 
     Args:
         folder: Of the protocol, with its ``protocol.json``.
@@ -31,8 +34,7 @@ def build_protocol_report(folder: Path) -> Path:
     """
     record = read_record(folder)
     tabled = protocol_table(record)
-    for name, text in (("table.md", tabled.markdown()), ("table.csv", tabled.csv()), ("table.tex", tabled.latex())):
-        write_atomically(folder / name, text.encode("utf-8"))
+    _write(folder, "table", tabled)
     album = Album(folder / "report")
     sections = [("Table", "Results", _table(tabled))]
     if record["people"] is not None and len(record["people"]) > 1:
@@ -40,10 +42,21 @@ def build_protocol_report(folder: Path) -> Path:
     if record["differences"]:
         heading = f"Differences to {record['baseline']}, on the same faces"
         sections.append(("Differences", heading, _differences(record, album)))
+    if record["trust"]:
+        _write(folder, "trust", trust_table(record))
+        sections.append(("Trust", "Can the probabilities be believed?", trust_section(record, album)))
+    if record["slices"]:
+        _write(folder, "slices", slice_table(record))
+        sections.append(("Slices", "Where does it help?", slices_section(record, album)))
     sections += [("Runs", "Runs", _runs(record)), ("Protocol", "Protocol, versions", _protocol(record))]
     path = folder / "report" / "index.html"
     write_atomically(path, page(f"norface protocol: {record['name']}", sections, _header(record)).encode("utf-8"))
     return path
+
+
+def _write(folder: Path, name: str, tabled: ProtocolTable) -> None:
+    for suffix, text in (("md", tabled.markdown()), ("csv", tabled.csv()), ("tex", tabled.latex())):
+        write_atomically(folder / f"{name}.{suffix}", text.encode("utf-8"))
 
 
 def _header(record: Record) -> Markup:
@@ -85,13 +98,10 @@ def _words(record: Record, figure: str) -> str:
 
 
 def _table(tabled: ProtocolTable) -> Markup:
-    rows = [[*key, *(cell.text() for cell in cells)] for key, cells in tabled.rows]
-    numbers = range(len(tabled.keys), len(tabled.keys) + len(tabled.head))
     files = note("The same as ", element("code", "table.md"), ", ", element("code", "table.csv"), " and ")
     return join(
         [
-            element("p", tabled.caption),
-            table((*tabled.keys, *tabled.head), rows, numbers=numbers),
+            shown_table(tabled),
             Markup(str(files).replace("</p>", str(element("code", "table.tex")) + ".</p>")),
         ]
     )

@@ -12,7 +12,7 @@ from typing import Any
 from norface.protocol.comparing import Difference
 from norface.report.fields import NOT_AVAILABLE, Block
 
-PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall")
+PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall", "ece", "ece_scaled", "aurc")
 """Figures that the literature gives in percent."""
 
 NAMES: Mapping[str, str] = {
@@ -24,6 +24,12 @@ NAMES: Mapping[str, str] = {
     "mae": "MAE",
     "mse": "MSE",
     "pcc": "PCC",
+    "temperature": "temperature",
+    "nll": "NLL",
+    "nll_scaled": "NLL, scaled",
+    "ece": "ECE, %",
+    "ece_scaled": "ECE, scaled, %",
+    "aurc": "error over coverage, %",
 }
 _TABLED: Mapping[str, tuple[str, ...]] = {"au": ("f1",), "au-intensity": ("icc", "mae", "mse")}
 _LATEX = str.maketrans(
@@ -113,7 +119,7 @@ class ProtocolTable:
 def protocol_table(record: Block) -> ProtocolTable:
     """The table of a protocol's results: emotions by their figures, action units in numeric order and their mean."""
     task = str(record["task"])
-    summary: Sequence[Any] = record["summary"]  # type: ignore[assignment]
+    summary: Sequence[Any] = [*record["summary"], *record["extra"]]  # type: ignore[misc]
     spread = spread_of(record)
     with_people = record["people"] is not None
     tabled = _TABLED.get(task, ())
@@ -127,12 +133,16 @@ def protocol_table(record: Block) -> ProtocolTable:
     for figure, names in groups:
         for block in summary:
             key = [NAMES[figure]] if with_figure else []
-            key += [str(block["variant"])] + ([str(block["people"])] if with_people else [])
+            key += [_row_name(block)] + ([str(block["people"])] if with_people else [])
             cells = tuple(_cell(block["figures"].get(name, {}), name, spread) for name in names)
             rows.append((tuple(key), cells))
     keys = (["figure"] if with_figure else []) + ["variant"] + (["people"] if with_people else [])
     head = tuple(NAMES[name] for name in groups[0][1]) if task == "fer" else (*labels, "mean")
     return ProtocolTable(_caption(record, spread), tuple(keys), head, tuple(rows))
+
+
+def _row_name(block: Block) -> str:
+    return f"{block['variant']} ({block['rule']})" if "rule" in block else str(block["variant"])
 
 
 def shown_figures(record: Block, found: Mapping[str, Difference]) -> list[tuple[str, str, str, str, str]]:
@@ -182,7 +192,10 @@ def _caption(record: Block, spread: str) -> str:
     folds = len(record["folds"])  # type: ignore[arg-type]
     how = {"mean": f"mean of {folds} folds", "pooled": f"all faces of {folds} folds"}[str(record["over_folds"])]
     words = [f"{record['name']}: {what}"] + ([how] if folds > 1 else [])
-    return ", ".join(words) + (f"; ± standard deviation over {spread}." if spread else ".")
+    caption = ", ".join(words) + (f"; ± standard deviation over {spread}." if spread else ".")
+    if record["extra"]:
+        caption += " Rows named 'on test' have chosen an epoch or thresholds on test faces: no results."
+    return caption
 
 
 def _latex(cell: Cell) -> str:
