@@ -38,7 +38,7 @@ class Blendshapes(ExpressionTeacher):
 
     Args:
         weights: Folder of the three files; None = the folder that NORFACE_WEIGHTS names.
-        landmarks, blendshapes: Names of the network files, or paths.
+        landmarks, blendshapes: Names of the network files in that folder, or absolute paths.
         vocabulary: JSON file with ``landmark_subset``, the landmarks that the second network takes, and ``names``, what
             it gives.
         emphasis: Weights of outputs in a comparison of two faces, by name; 1 where not given, 0 = not compared.
@@ -91,8 +91,7 @@ def read_batch(network: nn.Module, points: Tensor) -> Tensor:
 
 
 def _find(weights: str | None, name: str) -> Path:
-    given = name if Path(name).is_file() else weights
-    return find_weights(Blendshapes.__name__, given, (name,))
+    return find_weights(Blendshapes.__name__, weights, (name,))
 
 
 def read_vocabulary(path: Path) -> tuple[list[int], list[str]]:

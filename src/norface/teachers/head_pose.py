@@ -64,7 +64,7 @@ class LandmarkPose(HeadPoseTeacher):
 
     Args:
         weights: Folder of the file; None = the folder that NORFACE_WEIGHTS names.
-        landmarks: Name of the network file, or its path.
+        landmarks: Name of the network file in that folder, or an absolute path.
 
     Raises:
         ConfigError: onnx2torch is not installed.
