@@ -61,8 +61,7 @@ def correlation(read: Tensor, wanted: Tensor) -> float:
     """Mean over columns ``(N, K)`` of Pearson's correlation; columns where either is constant are left out."""
     found = []
     for a, b in zip(read.double().T, wanted.double().T, strict=True):
-        known = ~torch.isnan(a) & ~torch.isnan(b)
-        a, b = a[known], b[known]
-        if len(a) > 1 and float(a.std()) > 1e-9 and float(b.std()) > 1e-9:
-            found.append(float(torch.corrcoef(torch.stack([a, b]))[0, 1]))
+        both = torch.stack([a, b])[:, ~torch.isnan(a) & ~torch.isnan(b)]
+        if both.shape[1] > 1 and float(both.std(1).min()) > 1e-9:
+            found.append(float(torch.corrcoef(both)[0, 1]))
     return sum(found) / len(found) if found else float("nan")

@@ -36,7 +36,6 @@ def _load_network(
         return network, size, tuple(str(name) for name in about.get("subjects", ()))
 
 
-
 class TrainedIdentity(IdentityTeacher):
     """Identity teacher from a stage-0 checkpoint (`norface fit --config configs/teacher/identity.yaml`).
 

@@ -95,6 +95,6 @@ def find_weights(teacher: str, weights: str | None, names: tuple[str, ...]) -> P
         expected=f"a network file of the teacher {teacher}: {' or '.join(names)}",
         found="no such file" if place.is_dir() else "no such file or folder",
         where=str(place),
-        action=f"Put it there, or name another place with {FOLDER_VARIABLE} or the teacher's option `weights`; nothing is "
-        f"downloaded. Known are: {pages(files_of(teacher))}.",
+        action=f"Put it there, or name another place with {FOLDER_VARIABLE} or the teacher's option `weights`; nothing "
+        f"is downloaded. Known are: {pages(files_of(teacher))}.",
     )

@@ -3,7 +3,7 @@
     L_pose = mean over faces and axes of (d / 10)^2,    d = p(output) - p(target) in degrees, within -180..180
 
 with p the yaw, pitch and roll that a frozen teacher reads. The squared error of Euler angles is the regression term of
-HopeNet (Ruiz et al. 2018, section 3.2); the unit of ten degrees brings it to the size of the other terms.
+HopeNet (Ruiz et al. 2018); the unit of ten degrees brings it to the size of the other terms.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     L_out = mean_faces sum_k w_k (a_k(output) - a_k(original))^2 / sum_k w_k
 
-with a the named outputs of a frozen expression teacher (action units or blendshapes, scaled to 0..1) and w its emphasis,
-0 for what shall not be compared. A consistency of action units between input and output as in GANimation (Pumarola et
-al. 2018, eq. 4), which asks it of a desired expression.
+with a the named outputs of a frozen expression teacher (action units or blendshapes, scaled to 0..1) and w its
+emphasis, 0 for what shall not be compared. GANimation (Pumarola et al. 2018) regresses action units in this way, there
+towards wanted ones instead of the original's.
 """
 
 from __future__ import annotations
