@@ -12,17 +12,19 @@ from norface.imaging.alignment import Alignment, align
 from norface.imaging.convert import to_tensor
 from norface.imaging.files import read_image
 from norface.teachers import Blendshapes
-from norface.teachers.blendshapes import BLIND
+from norface.teachers.blendshapes import BLIND, read_batch
 from norface.teachers.onnx_network import load_onnx
 
 pytest.importorskip("onnx2torch")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 from teachers.tiny_onnx import blendshape_network, landmark_network
 
 
 def by_onnx_runtime(folder: Path, crops: torch.Tensor) -> list[np.ndarray]:
     """All blendshapes of each crop ``(B, 3, 256, 256)`` in [-1, 1], one face after the other."""
+    import onnxruntime
+
     landmarks = onnxruntime.InferenceSession(str(folder / "mp_face_landmarks_detector.onnx"))
     blendshapes = onnxruntime.InferenceSession(str(folder / "mp_face_blendshapes.onnx"))
     subset = json.loads((folder / "mp_face_blendshapes.json").read_text())["landmark_subset"]
@@ -131,8 +133,6 @@ def test_the_real_networks_say_what_onnx_runtime_says(weights: Path, drawn_faces
 def test_the_real_blendshape_network_is_batched(weights: Path) -> None:
     network = load_onnx(weights / "mp_face_blendshapes.onnx", expected="blendshapes")
     points = torch.rand(3, 146, 2, requires_grad=True)
-    from norface.teachers.blendshapes import read_batch
-
     found = read_batch(network, points * 256)
     one_by_one = torch.stack([network(face[None] * 256) for face in points])
     assert torch.allclose(found, one_by_one, atol=1e-5)
