@@ -12,7 +12,7 @@ from norface.teachers.base import IdentityTeacher, full_precision
 from norface.teachers.crop import TemplateCrop
 from norface.teachers.facexlib_network import load_facexlib
 from norface.teachers.onnx_network import load_onnx, unusable
-from norface.teachers.weights import files_of, find_weights
+from norface.teachers.weights import find_weights
 
 SIDE = 112
 """Side of ArcFace's crop in pixels."""
@@ -37,7 +37,7 @@ class ArcFaceOnnx(IdentityTeacher):
 
     def __init__(self, weights: str | None = None, *, mean: float | None = None, scale: float | None = None) -> None:
         super().__init__()
-        path = find_weights(type(self).__name__, weights, tuple(file.name for file in files_of("ArcFaceOnnx")))
+        path = find_weights("ArcFaceOnnx", weights)
         expected = f"an ONNX network from images (N, 3, {SIDE}, {SIDE}) to embeddings (N, D)"
         itself = path.name in NORMALISES_ITSELF
         self.mean = (0.0 if itself else 127.5) if mean is None else mean
@@ -79,7 +79,7 @@ class ArcFaceIRSE50(IdentityTeacher):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = find_weights(type(self).__name__, weights, tuple(file.name for file in files_of("ArcFaceIRSE50")))
+        path = find_weights("ArcFaceIRSE50", weights)
         self.crop = TemplateCrop(ARCFACE_112, SIDE)
         self.network = load_facexlib(
             path, "facexlib.recognition.arcface_arch", "Backbone", num_layers=50, drop_ratio=0.6, mode="ir_se"

@@ -10,7 +10,7 @@ from norface.teachers.base import HeadPoseTeacher, full_precision
 from norface.teachers.crop import TemplateCrop
 from norface.teachers.facexlib_network import load_facexlib
 from norface.teachers.landmarks import FaceLandmarks
-from norface.teachers.weights import files_of, find_weights
+from norface.teachers.weights import find_weights
 
 SIDE = 224
 """Side of HopeNet's crop in pixels."""
@@ -41,7 +41,7 @@ class HopeNet(HeadPoseTeacher):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = find_weights(type(self).__name__, weights, tuple(file.name for file in files_of("HopeNet")))
+        path = find_weights("HopeNet", weights)
         corner = [centre - BREADTH / 2 for centre in CENTRE]
         self.crop = TemplateCrop((ARCFACE_112 + 0.5 - corner) * (SIDE / BREADTH) - 0.5, SIDE)
         self.network = load_facexlib(path, "facexlib.headpose.hopenet_arch", "HopeNet", "resnet", [3, 4, 6, 3], 66)

@@ -75,19 +75,20 @@ def expected_sha256(name: str) -> str | None:
     return next((file.sha256 for file in TEACHER_FILES if file.name == name), None)
 
 
-def find_weights(teacher: str, weights: str | None, names: tuple[str, ...]) -> Path:
+def find_weights(teacher: str, weights: str | None, names: tuple[str, ...] | None = None) -> Path:
     """A file that a teacher needs.
 
     Args:
         teacher: Name of its class.
         weights: The file, or a folder that has it; None = the folder that NORFACE_WEIGHTS names.
-        names: File names to look for in a folder, the preferred one first.
+        names: File names to look for in a folder, the preferred one first; None = those of the known files.
 
     Raises:
         CheckpointError: It is not there; the message says where it goes, where it is from and under which licence. Or
             it has the name of a known file, and is another one.
     """
     place = weights_folder() if weights is None else Path(weights)
+    names = tuple(file.name for file in files_of(teacher)) if names is None else names
     for path in [place] if place.is_file() else [place / name for name in names]:
         if path.is_file():
             return check_sha256(path, expected_sha256(path.name), error=CheckpointError)
