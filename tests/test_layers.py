@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "norface"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "labels", "people", "samples", "specs", "checkpoints", "training"),  # shared vocabulary
+    ("errors", "labels", "people", "samples", "specs", "checkpoints", "network_files", "training"),  # shared vocabulary
     ("imaging",),
     ("cache", "synthetic", "backbones", "results"),  # results: vocabulary too, but it writes its file through imaging
     ("data", "teachers"),

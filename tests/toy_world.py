@@ -13,7 +13,7 @@ from norface.backbones import ConvEncoder
 from norface.imaging.alignment import Alignment
 from norface.normalizer import ConvDecoder, ExpressionMerging, Generator
 from norface.samples import PairSample
-from norface.teachers.base import ExpressionReading, ExpressionTeacher, IdentityTeacher
+from norface.teachers.base import ExpressionReading, ExpressionTeacher, HeadPoseTeacher, IdentityTeacher
 
 SIZE = 32
 
@@ -110,6 +110,21 @@ class BarTeacher(ExpressionTeacher):
     def forward(self, image: Tensor) -> ExpressionReading:
         dark = torch.sigmoid(-image[:, :, SIZE // 3 :, 9:24].mean(dim=(1, 2, 3)) * self.scale)[:, None]
         return ExpressionReading(torch.nn.functional.normalize(torch.cat([dark, 1 - dark], 1), dim=1), dark)
+
+
+class TiltTeacher(HeadPoseTeacher):
+    """Head pose is how much brighter the right and the lower half are, in degrees; nothing rolls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.full((), 30.0))
+        self.freeze()
+
+    def forward(self, image: Tensor) -> Tensor:
+        half = SIZE // 2
+        right = image[..., half:].mean(dim=(1, 2, 3)) - image[..., :half].mean(dim=(1, 2, 3))
+        lower = image[..., half:, :].mean(dim=(1, 2, 3)) - image[..., :half, :].mean(dim=(1, 2, 3))
+        return torch.stack([right, lower, 0 * lower], dim=1) * self.scale
 
 
 def make_generator() -> Generator:

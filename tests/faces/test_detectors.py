@@ -13,7 +13,8 @@ from norface.errors import ConfigError, DetectionError
 from norface.faces.contract import Detector
 from norface.faces.detectors import DETECTORS, make_detector
 from norface.faces.given import GivenFaces, WholePicture
-from norface.faces.weights import DEFAULT_FOLDER, NETWORK_FILES, file_sha256, files_of, find_network, weights_folder
+from norface.faces.weights import NETWORK_FILES, files_of, find_network
+from norface.network_files import DEFAULT_FOLDER, file_sha256, weights_folder
 
 
 def test_by_name(tmp_path: Path) -> None:
@@ -63,9 +64,9 @@ def test_a_detector_must_define_its_methods() -> None:
 def test_records_are_complete() -> None:
     assert len({file.name for file in NETWORK_FILES}) == len(NETWORK_FILES)
     for file in NETWORK_FILES:
-        assert file.detector in DETECTORS and file.licence and file.source.startswith("https://")
+        assert file.reader in DETECTORS and file.licence and file.source.startswith("https://")
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
-    assert {file.detector for file in NETWORK_FILES} == {"retinaface", "scrfd", "yunet"}
+    assert {file.reader for file in NETWORK_FILES} == {"retinaface", "scrfd", "yunet"}
 
 
 def test_a_known_name_with_other_contents_is_not_opened(tmp_path: Path) -> None:
@@ -74,10 +75,10 @@ def test_a_known_name_with_other_contents_is_not_opened(tmp_path: Path) -> None:
         for weights in (tmp_path / known.name, tmp_path):
             accepted = [known.name]
             if known.sha256 is None:
-                assert find_network(known.detector, weights, accepted=accepted) == tmp_path / known.name
+                assert find_network(known.reader, weights, accepted=accepted) == tmp_path / known.name
                 continue
             with pytest.raises(DetectionError, match=known.sha256) as caught:
-                find_network(known.detector, weights, accepted=accepted)
+                find_network(known.reader, weights, accepted=accepted)
             assert hashlib.sha256(b"other contents").hexdigest() in str(caught.value)
 
 

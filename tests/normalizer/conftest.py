@@ -9,19 +9,20 @@ import pytest
 import torch
 
 from norface.normalizer import LossWeights, NormalizerTask, PatchDiscriminator
-from toy_world import BarTeacher, ColourTeacher, ToyFaces, make_generator
+from toy_world import BarTeacher, ColourTeacher, TiltTeacher, ToyFaces, make_generator
 
 
 @pytest.fixture
 def make_task() -> Callable[..., NormalizerTask]:
     def make(**options: Any) -> NormalizerTask:
         torch.manual_seed(0)
-        options = {"adversarial_start": 0.0, "weights": LossWeights(), **options}
+        options = {"adversarial_start": 0.0, "weights": LossWeights(head_pose=0.1), **options}
         return NormalizerTask(
             make_generator(),
             PatchDiscriminator(widths=(8, 16), scales=2),
             identity_teacher=ColourTeacher(),
             expression_teacher=BarTeacher(),
+            head_pose_teacher=TiltTeacher(),
             **options,
         )
 

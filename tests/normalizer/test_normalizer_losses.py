@@ -7,14 +7,17 @@ import torch
 
 from norface.normalizer.losses import (
     ExpressionConsistencyLoss,
+    HeadPoseLoss,
     IdentityLoss,
     PairedLoss,
     SupervisionLoss,
     hinge_discriminator_loss,
     hinge_generator_loss,
+    named_output_loss,
     reconstruction_loss,
 )
-from toy_world import BarTeacher, ColourTeacher, draw
+from norface.normalizer.losses.head_pose import angle_between
+from toy_world import BarTeacher, ColourTeacher, TiltTeacher, draw
 
 
 def test_hinge_losses_match_a_loop() -> None:
@@ -127,3 +130,39 @@ def test_supervision_says_the_same_of_every_face_at_the_start_and_learns_from_th
         loss(embeddings, intensity).backward()
         optimizer.step()
     assert float(loss(embeddings, intensity).detach()) < 0.5 * first
+
+
+@pytest.mark.parametrize("emphasis", [(), (1.0, 2.0, 0.0)])
+def test_named_outputs_match_a_loop_and_count_by_their_emphasis(emphasis: tuple[float, ...]) -> None:
+    found, wanted = torch.rand(4, 3, requires_grad=True), torch.rand(4, 3)
+    weights = emphasis or (1.0, 1.0, 1.0)
+    expected = 0.0
+    for i in range(4):
+        for k in range(3):
+            expected += weights[k] * float(found[i, k].detach() - wanted[i, k]) ** 2 / sum(weights) / 4
+    loss = named_output_loss(found, wanted, emphasis)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss, found)
+    assert [bool(column.any()) for column in gradient.T] == [weight > 0 for weight in weights]
+
+
+def test_head_pose_matches_a_loop_and_is_wanted_of_the_target() -> None:
+    teacher = TiltTeacher()
+    output, target = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32)
+    found, wanted = teacher(output), teacher(target)
+    expected = sum((float(found[i, k] - wanted[i, k]) / 10) ** 2 for i in range(3) for k in range(3)) / 9
+    assert float(HeadPoseLoss(teacher)(output, target)) == pytest.approx(expected, rel=1e-5)
+    assert HeadPoseLoss(teacher)(target, target) == 0
+
+
+def test_angles_are_compared_the_short_way_round() -> None:
+    found, wanted = torch.tensor([179.0, -170.0, 10.0]), torch.tensor([-179.0, 170.0, -20.0])
+    assert angle_between(found, wanted).tolist() == pytest.approx([-2.0, 20.0, 30.0])
+
+
+def test_head_pose_gradient_turns_the_output_towards_the_target() -> None:
+    output, target = torch.zeros(1, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 32, 32)
+    loss = HeadPoseLoss(TiltTeacher())
+    before = loss(output, target)
+    (gradient,) = torch.autograd.grad(before, output)
+    assert loss(output - 0.1 * gradient, target) < before

@@ -87,11 +87,34 @@ def test_one_batch_can_be_overfitted(make_task: Make, fit: Fit) -> None:
     assert error < 0.3 * constant
 
 
-@pytest.mark.parametrize("name", ["adversarial", "identity", "expression", "reconstruction", "paired", "supervision"])
+TERMS = [
+    "adversarial",
+    "identity",
+    "expression",
+    "named_outputs",
+    "head_pose",
+    "reconstruction",
+    "paired",
+    "supervision",
+]
+
+
+@pytest.mark.parametrize("name", TERMS)
 def test_weight_zero_is_not_computed(name: str, make_task: Make, fit: Fit) -> None:
-    on, off = make_task(), make_task(weights=LossWeights(**{name: 0.0}))
+    on, off = make_task(), make_task(weights=LossWeights(**{"head_pose": 0.1, name: 0.0}))
     assert f"normalizer/{name}" in fit(on).logged_metrics
     assert f"normalizer/{name}" not in fit(off).logged_metrics
+
+
+def test_teachers_learn_how_the_faces_are_cropped(make_task: Make, fit: Fit) -> None:
+    task = make_task()
+    asked: list[Alignment] = []
+    for teacher in task.teachers.values():
+        assert teacher is not None
+        teacher.aligned_as = asked.append  # type: ignore[method-assign]
+    metrics = fit(task).callback_metrics
+    assert asked == [ToyFaces.alignment] * 3
+    assert "val/head_pose_distance" in metrics
 
 
 def test_missing_teacher_is_named() -> None:

@@ -86,7 +86,17 @@ COMMANDS: dict[str, dict[str, Command]] = {
         ),
     },
     "Judge": {
-        "gate": Command("is expression kept and identity removed?", "norface.cli.gate:gate", positional=False),
+        "gate": Command(
+            "is expression kept and identity removed? With --teachers: can the teachers read both kinds of face?",
+            "norface.cli.gate:gate",
+            positional=False,
+            variants={"--teachers": "norface.cli.teachers:gate_teachers"},
+        ),
+        "weights list": Command(
+            "network files of detectors and teachers: licence, source, found or missing, hash right or wrong",
+            "norface.cli.weights:list_weights",
+            positional=False,
+        ),
         "report": Command("results file to HTML page and PNG figures", "norface.report.command:report"),
         "doctor": Command("what this machine has: Python, torch, weights, disk", "norface.cli.doctor:doctor"),
     },

@@ -14,7 +14,8 @@ from tempfile import TemporaryFile
 
 import norface
 from norface.cli.versions import PACKAGES, package_version
-from norface.faces.weights import FOLDER_VARIABLE, NETWORK_FILES, file_sha256, files_of, origins, weights_folder
+from norface.faces.weights import NETWORK_FILES, files_of, origins
+from norface.network_files import FOLDER_VARIABLE, file_sha256, weights_folder
 
 OPTIONAL: tuple[str, ...] = ("facexlib", "insightface", "onnxruntime", "onnx2torch")
 MIN_FREE_GB = 2.0
@@ -115,7 +116,7 @@ def _weights() -> Iterator[Finding]:
 
 def _detectors() -> Iterator[Finding]:
     folder = weights_folder()
-    for detector in dict.fromkeys(file.detector for file in NETWORK_FILES):
+    for detector in dict.fromkeys(file.reader for file in NETWORK_FILES):
         for file in files_of(detector):
             path = folder / file.name
             if not path.is_file():

@@ -10,10 +10,10 @@ import pandas as pd
 
 from norface.errors import DetectionError
 from norface.faces.contract import Box, Detection, Detector, Row
-from norface.faces.weights import file_sha256
 from norface.imaging.alignment import Points
 from norface.imaging.pixels import Pixels
 from norface.labels import BOX_COLUMNS, LANDMARK_COLUMNS
+from norface.network_files import file_sha256
 
 KEYS: tuple[str, ...] = ("face_id", "image")
 

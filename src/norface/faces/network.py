@@ -6,8 +6,8 @@ from pathlib import Path
 
 from norface.faces.contract import Detection, Detector
 from norface.faces.looking import LOOKING, look
-from norface.faces.weights import file_sha256
 from norface.imaging.pixels import Pixels
+from norface.network_files import file_sha256
 
 
 class NetworkDetector(Detector):

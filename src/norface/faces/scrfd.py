@@ -14,8 +14,9 @@ import numpy as np
 from norface.errors import DetectionError
 from norface.faces.contract import Box, Detection
 from norface.faces.network import NetworkDetector
-from norface.faces.weights import files_of, find_network, missing, not_installed, unusable, weights_folder
+from norface.faces.weights import files_of, find_network, missing, not_installed, unusable
 from norface.imaging.pixels import Pixels
+from norface.network_files import weights_folder
 
 _PATTERNS = ("det_*.onnx", "scrfd*.onnx")
 _MANIFEST = "manifest.json"

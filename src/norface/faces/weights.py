@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from norface.errors import DetectionError
-
-FOLDER_VARIABLE = "NORFACE_WEIGHTS"
-DEFAULT_FOLDER = "checkpoints"
-
-
-@dataclass(frozen=True)
-class NetworkFile:
-    """A file that a user brings.
-
-    Args:
-        detector: Which detector reads it.
-        name: As its owner calls it.
-        licence: Who may use it, in a few words.
-        source: Page to get it from; not a download address.
-        sha256: In hex, where it is known.
-    """
-
-    detector: str
-    name: str
-    licence: str
-    source: str
-    sha256: str | None = None
-
+from norface.network_files import FOLDER_VARIABLE, NetworkFile, check_sha256, pages, weights_folder
 
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/tag/v0.1.0"
 _INSIGHTFACE = "https://github.com/deepinsight/insightface/tree/master/model_zoo"
@@ -95,14 +70,9 @@ NETWORK_FILES: tuple[NetworkFile, ...] = (
 """In the order in which a detector looks for its own."""
 
 
-def weights_folder() -> Path:
-    """Folder of the network files: as NORFACE_WEIGHTS says, or else ``checkpoints``."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)
-
-
 def files_of(detector: str) -> tuple[NetworkFile, ...]:
     """The files that a detector can read, the preferred one first."""
-    return tuple(file for file in NETWORK_FILES if file.detector == detector)
+    return tuple(file for file in NETWORK_FILES if file.reader == detector)
 
 
 def find_network(detector: str, weights: Path | None, *, accepted: Sequence[str] | None = None) -> Path:
@@ -133,16 +103,7 @@ def expected_sha256(name: str) -> str | None:
 
 
 def _checked(path: Path) -> Path:
-    expected = expected_sha256(path.name)
-    if expected is not None and (found := file_sha256(path)) != expected:
-        raise DetectionError(
-            expected=f"the file with sha256 {expected}",
-            found=f"one with {found}",
-            where=str(path),
-            action="It is damaged or another file under this name, and was not opened. Copy the file again from its "
-            "source; give a network of your own another name.",
-        )
-    return path
+    return check_sha256(path, expected_sha256(path.name), error=DetectionError)
 
 
 def missing(detector: str, place: Path, *, found: str) -> DetectionError:
@@ -158,10 +119,7 @@ def missing(detector: str, place: Path, *, found: str) -> DetectionError:
 
 def origins(detector: str) -> str:
     """The files that a detector can read, with source page and licence, for people."""
-    pages: dict[tuple[str, str], list[str]] = {}
-    for file in files_of(detector):
-        pages.setdefault((file.source, file.licence), []).append(file.name)
-    return "; ".join(f"{' or '.join(names)} from {page} ({licence})" for (page, licence), names in pages.items())
+    return pages(files_of(detector))
 
 
 def unusable(detector: str, path: Path, error: Exception) -> DetectionError:
@@ -184,9 +142,3 @@ def not_installed(detector: str, package: str, error: ImportError) -> DetectionE
         where="Python environment",
         action='Install it: pip install "norface[weights]".',
     )
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

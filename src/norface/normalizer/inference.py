@@ -46,6 +46,9 @@ class Normalizer(nn.Module):
         self.generator = generator.to(memory_format=torch.channels_last)
         self.register_buffer("target", target)
         self.alignment, self.subjects = alignment, subjects
+        for teacher in (identity, expression):
+            if teacher is not None:
+                teacher.aligned_as(alignment)
         self.identity, self.expression = identity, expression
         self.requires_grad_(False)
         self.eval()

@@ -21,10 +21,10 @@ from norface.normalizer.metrics import ExpressionR2
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
-from norface.teachers.base import ExpressionTeacher, IdentityTeacher, Teacher
+from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher, Teacher
 from norface.training import EpochMeans, compile_in_place, decay_groups, fuses, require_finite
 
-TEACHER_KEYS = ("objective.identity.", "objective.expression.")
+TEACHER_KEYS = ("objective.identity.", "objective.expression.", "objective.head_pose.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
 
 SPREAD_FACES = 1024
@@ -45,6 +45,7 @@ class NormalizerTask(lightning.LightningModule):
             random start.
         identity_teacher: Frozen identity network; needed where its weight is not 0.
         expression_teacher: Frozen expression network; likewise.
+        head_pose_teacher: Frozen head-pose network; likewise.
         lr: Peak learning rate of the generator.
         discriminator_lr: Learning rate of the discriminator.
         weight_decay: Decoupled weight decay of the generator's matrices and kernels.
@@ -68,6 +69,7 @@ class NormalizerTask(lightning.LightningModule):
         encoder_weights: str | None = None,
         identity_teacher: IdentityTeacher | None = None,
         expression_teacher: ExpressionTeacher | None = None,
+        head_pose_teacher: HeadPoseTeacher | None = None,
         lr: float = 2e-3,
         discriminator_lr: float = 1e-3,
         weight_decay: float = 0.02,
@@ -88,7 +90,11 @@ class NormalizerTask(lightning.LightningModule):
         self.average = MovingAverage(self.generator, decay=ema_decay)
         self.weights = weights
         # Registered as part of the objective alone, once the number of action units is known.
-        self.teachers = {"identity": identity_teacher, "expression": expression_teacher}
+        self.teachers: dict[str, Teacher | None] = {
+            "identity": identity_teacher,
+            "expression": expression_teacher,
+            "head_pose": head_pose_teacher,
+        }
         self.lr, self.discriminator_lr, self.weight_decay = lr, discriminator_lr, weight_decay
         self.adversarial_start, self.clip, self.compiled = adversarial_start, clip, compile
         self.objective: GeneratorObjective | None = None
@@ -106,6 +112,9 @@ class NormalizerTask(lightning.LightningModule):
     def configure_model(self) -> None:
         """Build the objective, once the table's action units are known."""
         if self.objective is None:
+            for teacher in self.teachers.values():
+                if teacher is not None:
+                    teacher.aligned_as(self.faces.alignment)
             self.objective = GeneratorObjective(
                 self.weights,
                 image_size=self.generator.image_size,
@@ -113,6 +122,7 @@ class NormalizerTask(lightning.LightningModule):
                 aus=len(self.faces.aus),
                 identity=cast(IdentityTeacher | None, self.teachers["identity"]),
                 expression=cast(ExpressionTeacher | None, self.teachers["expression"]),
+                head_pose=cast(HeadPoseTeacher | None, self.teachers["head_pose"]),
             )
 
     def on_fit_start(self) -> None:
@@ -195,6 +205,9 @@ class NormalizerTask(lightning.LightningModule):
         if self.objective.expression is not None:
             loss = self.objective.expression(output, batch["original"])
             self.log(f"{split}/expression_distance", loss, on_epoch=True, batch_size=len(output))
+        if self.objective.head_pose is not None:
+            loss = self.objective.head_pose(output, self.target.expand_as(output))
+            self.log(f"{split}/head_pose_distance", loss, on_epoch=True, batch_size=len(output))
 
     def predict_step(self, batch: PairSample, batch_idx: int) -> Tensor:
         """Normalized faces ``(B, 3, S, S)`` in [-1, 1]."""
@@ -232,7 +245,7 @@ class NormalizerTask(lightning.LightningModule):
 
     def _people(self) -> list[str]:
         """Everybody that it has learned from: its own training people, its teachers' and its encoder's."""
-        teachers = [cast(Teacher, teacher) for teacher in self.teachers.values() if teacher is not None]
+        teachers = [teacher for teacher in self.teachers.values() if teacher is not None]
         return sorted({*self.faces.subjects, *self.encoder_people, *(one for by in teachers for one in by.subjects)})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

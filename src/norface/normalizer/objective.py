@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from norface.errors import ConfigError
 from norface.normalizer.losses import (
     ExpressionConsistencyLoss,
+    HeadPoseLoss,
     IdentityLoss,
     PairedLoss,
     SupervisionLoss,
@@ -17,7 +18,7 @@ from norface.normalizer.losses import (
     reconstruction_loss,
 )
 from norface.samples import PairSample
-from norface.teachers.base import ExpressionTeacher, IdentityTeacher
+from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class LossWeights:
     Args:
         adversarial: Hinge loss against the discriminator.
         identity: Identity of the target (needs an identity teacher).
-        expression: Expression of the original (needs an expression teacher).
+        expression: Expression embedding of the original (needs an expression teacher).
+        named_outputs: Named outputs of the same teacher, such as action units or blendshapes; None: as `expression`.
+        head_pose: Head pose of the target (needs a head-pose teacher).
         reconstruction: Mean absolute error on pairs of one image or one person.
         paired: Whitened squared error where the true normalized face is known.
         supervision: Action-unit labels read from the encoder's embedding of the original.
@@ -36,9 +39,22 @@ class LossWeights:
     adversarial: float = 0.02
     identity: float = 1.0
     expression: float = 0.5
+    named_outputs: float | None = None
+    head_pose: float = 0.0
     reconstruction: float = 1.0
     paired: float = 1.0
     supervision: float = 5.0
+
+    @property
+    def outputs(self) -> float:
+        """Weight of the named outputs."""
+        return self.expression if self.named_outputs is None else self.named_outputs
+
+    @property
+    def teachers(self) -> dict[str, float]:
+        """The largest weight that each kind of teacher is needed for."""
+        expression = max(self.expression, self.outputs)
+        return {"identity": self.identity, "expression": expression, "head_pose": self.head_pose}
 
 
 class GeneratorObjective(nn.Module):
@@ -51,6 +67,7 @@ class GeneratorObjective(nn.Module):
         aus: Number of action units in the table.
         identity: Identity teacher; needed where its weight is not 0.
         expression: Expression teacher; likewise.
+        head_pose: Head-pose teacher; likewise.
 
     Raises:
         ConfigError: A weight asks for a teacher that is not there.
@@ -65,12 +82,14 @@ class GeneratorObjective(nn.Module):
         aus: int,
         identity: IdentityTeacher | None,
         expression: ExpressionTeacher | None,
+        head_pose: HeadPoseTeacher | None = None,
     ) -> None:
         super().__init__()
-        for name, teacher in (("identity", identity), ("expression", expression)):
-            if getattr(weights, name) > 0 and teacher is None:
+        needed = weights.teachers
+        for name, teacher in (("identity", identity), ("expression", expression), ("head_pose", head_pose)):
+            if needed[name] > 0 and teacher is None:
                 raise ConfigError(
-                    expected=f"an {name} teacher, as model.init_args.weights.{name} is not 0",
+                    expected=f"the {name} teacher, as model.init_args.weights.{name} is not 0",
                     found="none",
                     where=f"model.init_args.{name}_teacher",
                     action=f"Name a teacher there, or set the weight of {name} to 0.",
@@ -78,8 +97,9 @@ class GeneratorObjective(nn.Module):
         self.weights = weights
         self.identity = IdentityLoss(identity) if identity is not None and weights.identity > 0 else None
         self.expression = (
-            ExpressionConsistencyLoss(expression) if expression is not None and weights.expression > 0 else None
+            ExpressionConsistencyLoss(expression) if expression is not None and needed["expression"] > 0 else None
         )
+        self.head_pose = HeadPoseLoss(head_pose) if head_pose is not None and weights.head_pose > 0 else None
         self.paired = PairedLoss(image_size=image_size)
         self.supervision = SupervisionLoss(dim=dim, aus=aus) if weights.supervision > 0 and aus > 0 else None
 
@@ -97,15 +117,21 @@ class GeneratorObjective(nn.Module):
         w, parts = self.weights, dict[str, Tensor]()
         if fake_logits is not None:
             parts["adversarial"] = w.adversarial * hinge_generator_loss(fake_logits)
+        # The true normalized face is the target's person and pose too, and with the right expression: a finer goal.
+        goal = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
         if self.identity is not None:
-            # The true normalized face is the target's person too, and with the right expression: a finer goal.
-            goal = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
             parts["identity"] = w.identity * self.identity(output, goal)
+        if self.head_pose is not None:
+            parts["head_pose"] = w.head_pose * self.head_pose(output, goal)
         unknown = ~batch["has_truth"]
         if self.expression is not None and bool(unknown.any()):
             # A known answer says exactly what the teacher only estimates. Every pair counts alike, hence the mean.
-            distance = self.expression(output[unknown], batch["original"][unknown])
-            parts["expression"] = w.expression * unknown.float().mean() * distance
+            embedding, outputs = self.expression.terms(output[unknown], batch["original"][unknown])
+            share = unknown.float().mean()
+            if w.expression > 0:
+                parts["expression"] = w.expression * share * embedding
+            if w.outputs > 0:
+                parts["named_outputs"] = w.outputs * share * outputs
         if w.reconstruction > 0 and bool(batch["same_subject"].any()):
             # The original is augmented; the target of a same-image pair is the image as it was.
             wanted = torch.where(batch["same_image"][:, None, None, None], batch["target"], batch["original"])

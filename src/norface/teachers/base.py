@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+
+from norface.imaging.alignment import Alignment
+from norface.teachers.crop import TemplateCrop
 
 
 class ExpressionReading(NamedTuple):
@@ -34,6 +38,21 @@ class Teacher(nn.Module):
         """Stay in evaluation mode, whatever the trainer asks for: dropout and running statistics must not move."""
         return super().train(False)
 
+    def aligned_as(self, alignment: Alignment) -> None:
+        """Say how the images that come are cropped; `Alignment()` until then. Who trains or measures calls it.
+
+        Raises:
+            AlignmentError: The teacher makes crops of its own, for which nobody knows where the five points are.
+        """
+        for module in self.modules():
+            if isinstance(module, TemplateCrop):
+                module.aligned_as(alignment)
+
+
+def full_precision(image: Tensor) -> torch.autocast:
+    """Within, no operation is cast to 16 bits: eight of them hold no pixel coordinate to a tenth of a pixel."""
+    return torch.autocast(image.device.type, enabled=False)
+
 
 class IdentityTeacher(Teacher):
     """Image to identity embedding."""
@@ -49,6 +68,20 @@ class ExpressionTeacher(Teacher):
     names: tuple[str, ...]
     """Names of the outputs, such as ``AU12``."""
 
+    emphasis: tuple[float, ...] = ()
+    """Weight of each output in a comparison of two faces; empty: all count alike."""
+
     def forward(self, image: Tensor) -> ExpressionReading:
         """Images ``(B, 3, H, W)`` in [-1, 1] to an `ExpressionReading`."""
+        raise TypeError(f"{type(self).__name__} defines no forward")
+
+
+class HeadPoseTeacher(Teacher):
+    """Image to head pose."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to yaw, pitch and roll in degrees ``(B, 3)``.
+
+        Signs and zero are the network's own: compare readings of one teacher only.
+        """
         raise TypeError(f"{type(self).__name__} defines no forward")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from norface.checkpoints import fitting, read_checkpoint
@@ -12,6 +11,7 @@ from norface.errors import CheckpointError
 from norface.imaging.alignment import Alignment
 from norface.specs import build
 from norface.teachers.base import ExpressionReading, ExpressionTeacher, IdentityTeacher
+from norface.teachers.crop import resize
 from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork
 
 
@@ -34,13 +34,6 @@ def _load_network(
         network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         size = Alignment.parse(about["alignment"], where=str(path)).size
         return network, size, tuple(str(name) for name in about.get("subjects", ()))
-
-
-def resize(image: Tensor, size: int) -> Tensor:
-    """Images ``(B, 3, H, W)`` to ``(B, 3, size, size)``, differentiable; unchanged where the size fits."""
-    if image.shape[-1] == size:
-        return image
-    return F.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
 class TrainedIdentity(IdentityTeacher):

@@ -2,17 +2,21 @@
 
 from norface.normalizer.losses.adversarial import hinge_discriminator_loss, hinge_generator_loss
 from norface.normalizer.losses.expression import ExpressionConsistencyLoss
+from norface.normalizer.losses.head_pose import HeadPoseLoss
 from norface.normalizer.losses.identity import IdentityLoss
+from norface.normalizer.losses.named_outputs import named_output_loss
 from norface.normalizer.losses.paired import PairedLoss
 from norface.normalizer.losses.reconstruction import reconstruction_loss
 from norface.normalizer.losses.supervision import SupervisionLoss
 
 __all__ = [
     "ExpressionConsistencyLoss",
+    "HeadPoseLoss",
     "IdentityLoss",
     "PairedLoss",
     "SupervisionLoss",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
+    "named_output_loss",
     "reconstruction_loss",
 ]

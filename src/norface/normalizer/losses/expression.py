@@ -1,18 +1,17 @@
 """Expression consistency: the output shall show the original's expression.
 
-    L_exp = mean (1 - <e(output), e(original)>) + mean_k (a_k(output) - a_k(original))^2
+    L_exp = mean (1 - <e(output), e(original)>)
 
-with e the unit-norm expression embedding of a frozen teacher and a its named outputs (action units, scaled to 0..1).
-The first term follows FreeAvatar's embedding consistency (Qiu et al. 2024); the second says the same in the field's own
-terms.
+with e the unit-norm expression embedding of a frozen teacher, after FreeAvatar's embedding consistency (Qiu et al.
+2024). The same reading gives the named outputs, see `norface.normalizer.losses.named_outputs`.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from norface.normalizer.losses.named_outputs import named_output_loss
 from norface.teachers.base import ExpressionTeacher
 
 
@@ -23,10 +22,15 @@ class ExpressionConsistencyLoss(nn.Module):
         super().__init__()
         self.teacher = teacher
 
-    def forward(self, output: Tensor, original: Tensor) -> Tensor:
-        """Images ``(B, 3, H, W)`` in [-1, 1]; returns a scalar, at least 0."""
+    def terms(self, output: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
+        """Images ``(B, 3, H, W)`` in [-1, 1]; returns the distances of embeddings and of named outputs, two scalars."""
         with torch.no_grad():
             wanted = self.teacher(original)
         found = self.teacher(output)
         embedding: Tensor = (1.0 - (found.embedding.float() * wanted.embedding.float()).sum(1)).mean()
-        return embedding + F.mse_loss(found.outputs.float(), wanted.outputs.float())
+        return embedding, named_output_loss(found.outputs, wanted.outputs, self.teacher.emphasis)
+
+    def forward(self, output: Tensor, original: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1]; returns the sum of both distances, at least 0."""
+        embedding, outputs = self.terms(output, original)
+        return embedding + outputs
