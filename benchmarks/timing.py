@@ -31,9 +31,9 @@ class Figure:
     target: str = ""
 
     def __str__(self) -> str:
-        digits = 0 if abs(self.value) >= 100 else 3 if self.unit == "x" else 2
-        spread = "" if self.low == self.high else f"{self.low:.{digits}f} to {self.high:.{digits}f}"
-        return f"{self.name:<66} {self.value:>9.{digits}f} {self.unit:<9} {spread:<18} {self.target}".rstrip()
+        style = ".1e" if self.unit == "abs" else ".0f" if abs(self.value) >= 100 else ".3f" if self.unit == "x" else ".2f"
+        spread = "" if self.low == self.high else f"{self.low:{style}} to {self.high:{style}}"
+        return f"{self.name:<66} {self.value:>9{style}} {self.unit:<9} {spread:<18} {self.target}".rstrip()
 
 
 def figure(name: str, values: Sequence[float], unit: str, target: str = "") -> Figure:

@@ -28,6 +28,8 @@ from norface.errors import ImageError, LinkError, TableError
 from norface.imaging.sources import OUTSIDE, ImageRoot, string_column
 from norface.labels import AU_NAMES, EMOTIONS, LANDMARK_COLUMNS, MAX_INTENSITY, POSE_COLUMNS, au_column, aus_in_columns
 
+CONTROL = r"[\x00-\x1F\x7F-\x9F]"
+"""Characters that would move a terminal's cursor or change its title where a name is printed."""
 TEXT_COLUMNS = ("face_id", "image", "normalized", "subject", "split", "emotion")
 REQUIRED_COLUMNS = ("image", "subject")
 NORMALIZED_LANDMARK_COLUMNS = tuple(f"normalized_{name}" for name in LANDMARK_COLUMNS)
@@ -101,6 +103,9 @@ def clean_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         frame = frame.assign(split=frame["split"].fillna(""))
     for column in (*REQUIRED_COLUMNS, *(c for c in ("face_id",) if c in frame.columns)):
         _check(frame[column].notna(), frame[column], column, "a value in every row", where)
+    for column in (c for c in TEXT_COLUMNS if c in frame.columns):
+        plain = ~frame[column].str.contains(CONTROL, na=False)
+        _check(plain, frame[column], column, "names without control characters", where)
     for column in ("image", "normalized"):
         if column in frame.columns:
             inside = ~frame[column].str.contains(OUTSIDE, na=False)
