@@ -101,6 +101,18 @@ def test_fixed_target_pairs_have_the_true_normalized_face() -> None:
     assert (unknown["truth"] == 0).all()
 
 
+def test_only_known_answers_are_given() -> None:
+    draw, known = PairDraw(PairPolicy(1, 0, 0), rows().subjects, seed=0), np.arange(N) % 2 == 1
+    dataset = PairDataset(
+        rows(), InMemory(ORIGINALS), draw, truth=InMemory(TRUTHS), known=known, target=TARGET, augment=None
+    )
+    for index in range(N):
+        pair = dataset[(0, index)]
+        assert pair["has_truth"].item() == known[index]
+        wanted = to_tensor(TRUTHS[index]) if known[index] else torch.zeros(3, SIZE, SIZE)
+        assert torch.equal(pair["truth"], wanted)
+
+
 def test_same_image_pairs_know_their_answer() -> None:
     pair = pair_dataset(PairPolicy(0, 1, 0))[(0, 5)]
     for key in ("original", "target", "truth"):

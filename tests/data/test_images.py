@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norface.data.images import FaceReader, calmest_row, frontal_rows, read_all
+from norface.data.images import FaceReader, WhereKnown, calmest_row, frontal_rows, read_all
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, ConfigError, ImageError
 from norface.imaging.alignment import Alignment
@@ -123,6 +123,25 @@ def test_without_normalized_column_there_is_no_truth(frame: pd.DataFrame, write_
         reader.target()
     with pytest.raises(ConfigError, match="a column `normalized`"):
         reader.normalized(0)
+
+
+def test_truths_with_gaps_are_read_where_known_and_refused_where_all_are_asked_for(
+    frame: pd.DataFrame, write_table: Write
+) -> None:
+    path = write_table(frame)
+    frame.loc[[1, 2], "normalized"] = None
+    frame.to_csv(path, index=False)
+    table = FaceTable.load(path)
+    reader = FaceReader(table, ALIGNMENT)
+    somewhere = WhereKnown(reader.truths, table.knows_normalized, 32)
+    assert (somewhere(1) == 0).all()
+    assert np.array_equal(somewhere(3), reader.normalized(3))
+    assert np.array_equal(somewhere.many(np.array([2, 4])), np.stack([somewhere(2), somewhere(4)]))
+    assert reader.truths_of(np.array([0, 3])) is reader.truths
+    with pytest.raises(ConfigError, match="2 of 4 faces without"):
+        reader.truths_of(np.arange(4))
+    assert calmest_row(table) not in (1, 2)
+    assert not {1, 2} & set(frontal_rows(table, 100).tolist())
 
 
 def test_target_file_of_an_unaligned_table_needs_landmarks(unaligned: Path) -> None:

@@ -33,7 +33,7 @@ def test_load_reads_vocabularies_and_labels(table_path: Path) -> None:
     assert table.emotion_codes()[:3].tolist() == [1, 0, 2]
     np.testing.assert_array_equal(table.intensity()[:3], np.array([[0.5, 4], [0, 0], [3, 1]], np.float32))
     assert table.in_split("val").tolist() == list(range(12, 18))
-    assert table.has_normalized
+    assert table.knows_normalized.all()
 
 
 def test_occurrence_is_derived_only_where_missing_and_said(table_path: Path) -> None:

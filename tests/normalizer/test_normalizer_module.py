@@ -11,6 +11,7 @@ import torch
 from norface.errors import CheckpointError, ConfigError, TrainingError
 from norface.imaging.alignment import Alignment
 from norface.normalizer import LossWeights, NormalizerTask, PatchDiscriminator, PreviewGrid, TrainedNormalizer
+from norface.normalizer.module import real_faces
 from toy_world import SIZE, ColourTeacher, ToyFaces, pairs
 
 Make = Callable[..., NormalizerTask]
@@ -214,3 +215,15 @@ def test_people_of_teachers_and_encoder_are_named(make_task: Make, fit: Fit, tmp
     fit(task).save_checkpoint(tmp_path / "n.ckpt")
     people = torch.load(tmp_path / "n.ckpt", weights_only=True)["norface"]["subjects"]
     assert people == ["ada", "bob", "bp4d:F001", "disfa:SN001"]
+
+
+def test_the_discriminator_takes_for_real_what_is_known_and_the_lone_target_only_where_nothing_is() -> None:
+    batch: Any = {
+        "truth": torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2),
+        "target": 10 + torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2),
+        "has_truth": torch.tensor([False, True, False, False]),
+        "target_key": torch.tensor([-2, -2, 6, -1]),
+    }
+    assert real_faces(batch)[:, 0, 0, 0].tolist() == [1.0, 12.0]
+    batch |= {"has_truth": torch.zeros(4, dtype=torch.bool), "target_key": torch.full((4,), -2)}
+    assert real_faces(batch)[:, 0, 0, 0].tolist() == [10.0, 11.0, 12.0, 13.0]

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from norface.data.table import FaceTable
 from norface.errors import ConfigError, OutputError
 from norface.imaging.alignment import Alignment
 from norface.imaging.files import read_image
 from norface.labels import EMOTIONS, LANDMARK_COLUMNS
 from norface.synthetic import ProceduralFaces, draw_faces
+from norface.synthetic.factors import FaceFactors
 
 
 def draw(out: Path, **changes: object) -> pd.DataFrame:
@@ -50,6 +52,37 @@ def test_without_splits_there_is_no_split_column_and_unaligned_faces_have_no_ali
     frame = draw(tmp_path, subjects=1, faces_per_subject=1, aligned=False)
     assert "split" not in frame
     assert json.loads((tmp_path / "faces.json").read_text())["alignment"] is None
+
+
+def test_the_targets_person_is_all_that_is_known_of_the_normalizers_split(tmp_path: Path) -> None:
+    frame = draw(tmp_path, subjects=None, splits={"normalizer": 1, "test": 1}, target_faces=9)
+    source, target = ProceduralFaces(seed=5, alignment=Alignment(size=32)), frame[frame.subject == "target"]
+    assert list(target.split) == ["normalizer"] * 9
+    assert (target.image == target.normalized).all()
+    assert frame.normalized[frame.split == "test"].notna().all()
+    assert frame.normalized[(frame.split == "normalizer") & (frame.subject != "target")].isna().all()
+    assert target.emotion.nunique() == 8
+    assert target.filter(regex=r"^AU\d\d_r").drop_duplicates().shape[0] >= 8
+    row, factors = target.iloc[4], source.target_factors(4)
+    assert np.array_equal(read_image(tmp_path / row.image), source.normalized(factors))
+    assert row.AU12_r == factors.aus.get(12, 0.0)
+    again = draw(tmp_path, subjects=None, splits={"normalizer": 1, "test": 1}, target_faces=9)
+    pd.testing.assert_frame_equal(frame, again)
+
+
+def test_the_targets_person_alone(tmp_path: Path) -> None:
+    frame = draw(tmp_path, subjects=0, target_faces=3)
+    assert set(frame.subject) == {"target"}
+    table = FaceTable.load(tmp_path)
+    assert table.knows_normalized.all()
+
+
+def test_landmarks_of_the_targets_person_lie_where_its_face_is() -> None:
+    source = ProceduralFaces(seed=5, alignment=Alignment(size=64))
+    points = source.normalized_landmarks(source.target_factors(0))
+    np.testing.assert_allclose(points, source.alignment.template(), atol=4.0)  # an open mouth moves its corners
+    neutral = source.normalized_landmarks(FaceFactors())
+    np.testing.assert_allclose(neutral, source.alignment.template(), atol=1.5)
 
 
 def test_processes_draw_the_same_pixels(tmp_path: Path) -> None:

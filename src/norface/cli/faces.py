@@ -17,6 +17,7 @@ def draw(
     processes: int | None = None,
     splits: dict[str, int] | None = None,
     faces_per_split: dict[str, int] | None = None,
+    target_faces: int = 0,
 ) -> None:
     """Draw the built-in faces: images, true normalized faces and the face table.
 
@@ -32,6 +33,8 @@ def draw(
         splits: Subjects per split, such as --splits.normalizer 140 --splits.train 16; without it the table has none,
             and each stage splits by seed.
         faces_per_split: Faces of each subject of a split, where it differs, such as --faces_per_split.normalizer 12.
+        target_faces: Above 0: so many pictures of the target's person join the split normalizer, and the true
+            normalized faces of its other people are left out of the table. With --subjects 0 there is nobody else.
     """
     from norface.synthetic import draw_faces
 
@@ -44,5 +47,6 @@ def draw(
         processes=processes,
         splits=splits,
         faces_per_split=faces_per_split,
+        target_faces=target_faces,
     )
     print(f"face table: {written}")

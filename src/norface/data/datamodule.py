@@ -23,7 +23,7 @@ from norface.data.caching import Alone, build_cache, cached_rows, find_cache
 from norface.data.dataset import FaceDataset, PairDataset, face_rows
 from norface.data.few import FewSubjects
 from norface.data.folds import Fold
-from norface.data.images import FaceReader, ImageReader
+from norface.data.images import FaceReader, ImageReader, WhereKnown
 from norface.data.label_counts import class_counts, known_counts, occurrence_rates
 from norface.data.memory import FromCache, load_split
 from norface.data.pairs import PairDraw, PairPolicy
@@ -373,7 +373,7 @@ class FaceDataModule(L.LightningDataModule):
         rows = self.usable_rows(split)
         reads: tuple[ImageReader, ...] = (self._reader.originals,)
         if self.source == "truth":
-            reads = (*reads, self._reader.truths)
+            reads = (*reads, self._reader.truths_of(rows))
         elif self._cache is not None:
             held = cached_rows(self.table, self.classifier_splits)
             rows = rows[np.isin(rows, held)]
@@ -385,15 +385,23 @@ class FaceDataModule(L.LightningDataModule):
         return FaceDataset(known, images.readers[0], normalized=normalized, augment=augment, seed=self.seed)
 
     def _pair_dataset(self, policy: PairPolicy, split: str | None, augment: Augmentation | None) -> PairDataset:
-        target = self._reader.target() if policy.fixed_target > 0 else None
-        knows_truth = policy.fixed_target > 0 and self.table.has_normalized
-        reads = (self._reader.originals, self._reader.truths) if knows_truth else (self._reader.originals,)
-        images = load_split(reads, self.usable_rows(split), self.alignment.size)
+        fixed, rows, known = policy.fixed_target > 0, self.usable_rows(split), self.table.knows_normalized
+        reads: tuple[ImageReader, ...] = (self._reader.originals,)
+        if fixed and known[rows].any():
+            reads = (*reads, WhereKnown(self._reader.truths, known, self.alignment.size))
+        images = load_split(reads, rows, self.alignment.size)
         self._note_bad(images.bad)
-        rows = face_rows(self.table, images.rows, self._people)
-        draw = PairDraw(policy, rows.subjects, seed=self.seed)
-        truth = images.readers[1] if knows_truth else None
-        return PairDataset(rows, images.readers[0], draw, truth=truth, target=target, augment=augment, seed=self.seed)
+        people = face_rows(self.table, images.rows, self._people)
+        return PairDataset(
+            people,
+            images.readers[0],
+            PairDraw(policy, people.subjects, seed=self.seed),
+            truth=images.readers[1] if len(reads) > 1 else None,
+            known=known[images.rows] if len(reads) > 1 else None,
+            target=self._reader.target() if fixed else None,
+            augment=augment,
+            seed=self.seed,
+        )
 
     def _note_bad(self, bad: dict[int, str]) -> None:
         if bad:

@@ -190,6 +190,7 @@ class PairDataset(_Faces, Dataset[PairSample]):
         original: Reads the original at a position.
         draw: Draws the targets.
         truth: Reads the true normalized face at a position; None: unknown.
+        known: bool ``(N,)``: at which positions `truth` knows it; None: at all.
         target: The common target; None: there is none, and `draw` never draws it.
         augment: Random changes of the original; targets and right answers stay as they are. Only a flip mirrors all
             three: a mirrored pair is a pair again, so half of the pairs of every epoch are new for nothing.
@@ -203,12 +204,14 @@ class PairDataset(_Faces, Dataset[PairSample]):
         draw: PairDraw,
         *,
         truth: ImageReader | None = None,
+        known: NDArray[np.bool_] | None = None,
         target: Pixels | None = None,
         augment: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(rows, original, augment, seed)
         self.draw, self.truth = draw, truth
+        self.known = np.full(len(rows), truth is not None) if known is None else known
         self._target = None if target is None else to_tensor(target)
 
     def batch(self, keys: Sequence[Key]) -> PairSample:
@@ -219,13 +222,13 @@ class PairDataset(_Faces, Dataset[PairSample]):
         """The pair of the original at (epoch, position)."""
         epoch, index = key
         pair = self.draw(epoch, index)
-        needs_truth = pair.kind == "fixed" and self.truth is not None
-        reads = (self.original, self.truth) if needs_truth and self.truth is not None else (self.original,)
+        reads = (self.original,) if self.truth is None or pair.kind != "fixed" else (self.original, self.truth)
         position, images = self._readable(index, *reads)
+        knows_truth = pair.kind == "fixed" and bool(self.known[position])
         if pair.kind == "fixed":
             assert self._target is not None  # the data module refuses such a policy for a table without target
             target, of = self._target, -1
-            truth = to_tensor(images[1]) if needs_truth else torch.zeros_like(target)
+            truth = to_tensor(images[1]) if knows_truth else torch.zeros_like(target)
         elif pair.kind == "same_image":
             target, of = to_tensor(images[0]), position
             truth = target
@@ -246,7 +249,7 @@ class PairDataset(_Faces, Dataset[PairSample]):
             target=target,
             target_key=torch.tensor(2 * of + int(mirrored)),
             truth=truth,
-            has_truth=torch.tensor(needs_truth or of == position),
+            has_truth=torch.tensor(knows_truth or of == position),
             same_image=torch.tensor(of == position),
             same_subject=torch.tensor(same_subject),
             emotion=emotions[position],

@@ -84,6 +84,29 @@ class ImageColumn:
         return np.stack([self(int(row)) for row in rows])
 
 
+@dataclass(frozen=True, eq=False)
+class WhereKnown:
+    """Reads the rows that are known; the others are black.
+
+    Args:
+        read: Reads a row.
+        known: bool ``(N,)``, by row.
+        size: Side of the images.
+    """
+
+    read: ImageReader
+    known: NDArray[np.bool_]
+    size: int
+
+    def __call__(self, row: int) -> Pixels:
+        """The image of a row: uint8 RGB ``(size, size, 3)``; errors as by `read`."""
+        return self.read(row) if self.known[row] else np.zeros((self.size, self.size, 3), np.uint8)
+
+    def many(self, rows: NDArray[np.int64]) -> Pixels:
+        """The images of some rows."""
+        return np.stack([self(int(row)) for row in rows])
+
+
 class FaceReader:
     """Images of a table's rows, in one alignment.
 
@@ -127,14 +150,30 @@ class FaceReader:
             ConfigError: The table does not know them, or nothing says where the face is in them.
             AlignmentError: Registration failed.
         """
-        if not self.table.has_normalized:
+        if not self.table.knows_normalized.any():
             raise ConfigError(
-                expected="a table with a column `normalized`, filled in every usable row",
-                found="no such column, or gaps in it",
+                expected="a table with a column `normalized`",
+                found="no such column, or nothing in it",
                 where=str(self.table.root),
                 action="Use a normalizer and its cache, or a table that knows the true normalized faces.",
             )
         return self._in_normalized_frame(Texts(self.table.frame["normalized"]))
+
+    def truths_of(self, rows: NDArray[np.int64]) -> ImageColumn:
+        """The true normalized faces, if all of these rows have one.
+
+        Raises:
+            ConfigError: Some have none; or as by `truths`.
+        """
+        truths, unknown = self.truths, int((~self.table.knows_normalized[rows]).sum())
+        if unknown:
+            raise ConfigError(
+                expected="the true normalized face of every face, for source: truth",
+                found=f"{unknown} of {len(rows)} faces without, the column `normalized` is empty there",
+                where=str(self.table.root),
+                action="Set source to cache or none, or choose splits that know them.",
+            )
+        return truths
 
     def target(self) -> Pixels:
         """The common target: ``target.png`` of the table's folder, or else the calmest true normalized face.
@@ -147,7 +186,7 @@ class FaceReader:
         """
         if self.table.images.exist([TARGET_FILE])[0]:
             return self._in_normalized_frame(Texts([TARGET_FILE]))(0)
-        if not self.table.has_normalized:
+        if not self.table.knows_normalized.any():
             raise ConfigError(
                 expected=f"a table with {TARGET_FILE} or true normalized faces, for the common target",
                 found="neither",
@@ -173,7 +212,7 @@ class FaceReader:
         if NORMALIZED_LANDMARK_COLUMNS[0] in self.table.frame.columns:
             means = self.table.frame[list(NORMALIZED_LANDMARK_COLUMNS)].mean()
             return means.to_numpy(np.float64).reshape(5, 2)
-        if not self.table.has_normalized:
+        if not self.table.knows_normalized.any():
             raise ConfigError(
                 expected=f"landmarks of {TARGET_FILE}, because the table is not aligned and has no normalized images",
                 found="none",
@@ -189,8 +228,11 @@ class FaceReader:
 
 
 def frontal_rows(table: FaceTable, count: int) -> NDArray[np.int64]:
-    """Up to `count` usable rows that look ahead (all, where poses are unknown), evenly spread over the table."""
-    usable = (table.frame["success"] != 0).to_numpy(bool)
+    """Up to `count` usable rows with a true normalized face, evenly spread over the table.
+
+    They look ahead, where poses are known.
+    """
+    usable = _usable(table)
     if {"yaw", "pitch"} <= set(table.frame.columns):
         frontal = usable & (table.frame[["yaw", "pitch"]].abs() < _FRONTAL_DEGREES).all(axis=1).to_numpy(bool)
         usable = frontal if frontal.any() else usable
@@ -199,13 +241,18 @@ def frontal_rows(table: FaceTable, count: int) -> NDArray[np.int64]:
 
 
 def calmest_row(table: FaceTable) -> int:
-    """Usable row with the lowest total AU intensity; neutral ones first, where emotions are known."""
-    usable = (table.frame["success"] != 0).to_numpy(bool)
+    """Usable row with a true normalized face and the lowest AU intensity; neutral ones first, where these are known."""
+    usable = _usable(table)
     if "neutral" in table.meta.emotions:
         neutral = usable & (table.frame["emotion"] == "neutral").to_numpy(bool)
         usable = neutral if neutral.any() else usable
     total = np.nan_to_num(table.intensity(), nan=0.0).sum(axis=1)
     return int(np.argmin(np.where(usable, total, np.inf)))
+
+
+def _usable(table: FaceTable) -> NDArray[np.bool_]:
+    usable: NDArray[np.bool_] = (table.frame["success"] != 0).to_numpy(bool) & table.knows_normalized
+    return usable
 
 
 def _mean(read: Read, rows: Sequence[int] | NDArray[np.int64]) -> Pixels:

@@ -154,11 +154,11 @@ class FaceTable:
         return ImageRoot(self.url or self.root)
 
     @property
-    def has_normalized(self) -> bool:
-        """The true normalized face of every usable row is known."""
+    def knows_normalized(self) -> NDArray[np.bool_]:
+        """bool ``(N,)``: the row's true normalized face is known."""
         if "normalized" not in self.frame.columns:
-            return False
-        return bool((self.frame["normalized"].notna() | (self.frame["success"] == 0)).all())
+            return np.zeros(len(self), np.bool_)
+        return self.frame["normalized"].notna().to_numpy(np.bool_)
 
     def with_frame(self, frame: pd.DataFrame) -> FaceTable:
         """The same table with other rows or columns; the index is renewed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,7 +57,9 @@ def run_gate(
     assert isinstance(normalizer, Normalizer), "every normalizer of norface knows its target"
     say("reading test faces")
     data = open_faces(table, normalizer, "cache", seed=seed, normalizer_source=source, cache=cache)
-    truth = open_faces(table, normalizer, "truth", seed=seed) if data.table.has_normalized else None
+    measured = np.concatenate([data.usable_rows(split) for split in data.classifier_splits])
+    knows_truth = bool(data.table.knows_normalized[measured].all())
+    truth = open_faces(table, normalizer, "truth", seed=seed) if knows_truth else None
     faces, emotion = collect(data, normalizer.target, truth)
     figures: dict[str, Any] = {"expression_r2": expression_r2(faces), "background_error": background_error(faces)}
     if embed is not None:

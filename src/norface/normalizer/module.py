@@ -31,6 +31,18 @@ SPREAD_FACES = 1024
 """True normalized faces from which the spread of each pixel is measured."""
 
 
+def real_faces(batch: PairSample) -> Tensor:
+    """What the discriminator shall take for real: true normalized faces and drawn targets, ``(R, 3, H, W)``.
+
+    The common target is one picture of one expression, so it counts only where a batch has nothing else: else the
+    discriminator would ask for that expression.
+    """
+    known = batch["has_truth"]
+    faces = torch.where(known[:, None, None, None], batch["truth"], batch["target"])
+    many = known | (batch["target_key"] >= 0)
+    return faces[many] if bool(many.any()) else faces
+
+
 class NormalizerTask(lightning.LightningModule):
     """Trains generator and discriminator on pairs (original, target).
 
@@ -153,7 +165,7 @@ class NormalizerTask(lightning.LightningModule):
         adversarial = self.weights.adversarial > 0 and self.progress >= self.adversarial_start
         logged: dict[str, Tensor] = {}
         if adversarial:
-            real = torch.where(batch["has_truth"][:, None, None, None], batch["truth"], batch["target"])
+            real = real_faces(batch)
             with self.toggled_optimizer(for_discriminator):
                 loss = hinge_discriminator_loss(self.discriminator(real), self.discriminator(output.detach()))
                 self._step(for_discriminator, loss, {"discriminator": loss}, batch_idx)

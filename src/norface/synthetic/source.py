@@ -18,6 +18,8 @@ from norface.synthetic.render import Head, Scene, render
 
 MIN_SIZE, MAX_SIZE = 32, 256
 _STREAM = {"identity": 0, "expression": 1, "capture": 2}
+_TARGET_PERSON = 1 << 30
+"""Its number where expressions are drawn: above that of every subject."""
 _NORMAL_LIGHT = Light()
 _NORMAL_BACKGROUND = Background()
 
@@ -92,6 +94,19 @@ class ProceduralFaces:
             identity=COMMON, aus=factors.aus, skew=factors.skew, light=_NORMAL_LIGHT, background=_NORMAL_BACKGROUND
         )
         return render(Scene.build(self._head(COMMON), plain), self._neutral_frame, self.alignment.size)[0]
+
+    def target_factors(self, index: int) -> FaceFactors:
+        """Expression number `index` of the target's person, drawn like anybody's; all else as in `normalized`."""
+        emotion = self.emotions[index % len(self.emotions)]
+        aus, skew = draw_expression(emotion, self._rng("expression", _TARGET_PERSON, index))
+        return FaceFactors(
+            identity=COMMON, aus=aus, skew=skew, emotion=emotion, light=_NORMAL_LIGHT, background=_NORMAL_BACKGROUND
+        )
+
+    def normalized_landmarks(self, factors: FaceFactors) -> Points:
+        """The five landmarks ``(5, 2)`` in what `normalized` draws."""
+        plain = FaceFactors(identity=COMMON, aus=factors.aus, skew=factors.skew)
+        return transform(self._neutral_frame, Scene.build(self._head(COMMON), plain).landmarks())
 
     def target(self) -> Pixels:
         """The common identity, neutral and frontal: uint8 RGB ``(S, S, 3)``."""

@@ -23,6 +23,7 @@ from norface.labels import EMOTIONS, SPLITS
 from norface.synthetic.rig import RIGGED_AUS
 from norface.synthetic.rows import Row, face_row
 from norface.synthetic.source import ProceduralFaces
+from norface.synthetic.target_person import TARGET_SPLIT, draw_target_person
 
 DRAWING_VERSION = 1
 """Raised whenever the same seed would draw other pixels; part of the provenance."""
@@ -55,6 +56,7 @@ def draw_faces(
     processes: int | None = None,
     splits: Mapping[str, int] | None = None,
     faces_per_split: Mapping[str, int] | None = None,
+    target_faces: int = 0,
     aligned: bool = True,
     progress: bool = True,
 ) -> Path:
@@ -72,6 +74,9 @@ def draw_faces(
         processes: Worker processes; as many as there are cores by default.
         splits: Split -> number of subjects, in the order of `norface.labels.SPLITS`; None leaves the column empty.
         faces_per_split: Split -> faces of each of its subjects, where these are not `faces_per_subject`.
+        target_faces: Above 0: so many pictures of the target's person, in expressions of their own, join the split
+            normalizer as the subject "target", and for its other faces the table names no true normalized face: the
+            situation with photographs (see docs/unpaired.md).
         aligned: See `ProceduralFaces`.
         progress: Show a progress bar.
 
@@ -86,7 +91,7 @@ def draw_faces(
     job = _Job(out, seed, Alignment(size, margin, drop), aligned)
     faces = dict.fromkeys((*SPLITS, ""), faces_per_subject) | dict(faces_per_split or {})
     tasks = [(job, subject, split, faces[split]) for subject, split in enumerate(names)]
-    _check(job, len(names), min(faces.values()), processes)
+    _check(job, len(names) + target_faces, min(faces.values()), processes)
     source = ProceduralFaces(seed=seed, alignment=job.alignment, aligned=aligned)
     _write_description(job, len(names), faces_per_subject, splits, faces_per_split)
     write_png(out / "target.png", source.target())
@@ -96,6 +101,9 @@ def draw_faces(
         for drawn in _drawn(tasks, processes or os.cpu_count() or 1):
             rows += drawn
             bar.advance(task, len(drawn))
+    if target_faces > 0:
+        rows = [row | {"normalized": ""} if row["split"] == TARGET_SPLIT else row for row in rows]
+        rows += draw_target_person(source, out, target_faces, progress=progress)
     return _write_table(out, rows)
 
 
@@ -129,7 +137,7 @@ def _check(job: _Job, subjects: int, faces: int, processes: int | None) -> None:
 
 
 def _drawn(tasks: list[_Task], processes: int) -> Iterator[list[Row]]:
-    if processes == 1:
+    if processes == 1 or not tasks:
         yield from map(_draw_subject, tasks)
         return
     # Spawn: torch and OpenCV keep threads, and a process forked from one with threads (a fork server's too) can hang.
@@ -220,6 +228,7 @@ def _check_same(path: Path, provenance: Mapping[str, object]) -> None:
 
 def _write_table(out: Path, rows: list[Row]) -> Path:
     frame = pd.DataFrame(rows)
+    frame["normalized"] = frame["normalized"].replace("", None)
     frame["split"] = frame["split"].replace("", None).astype("str" if frame["split"].ne("").all() else "object")
     if frame["split"].isna().all():
         frame = frame.drop(columns="split")
