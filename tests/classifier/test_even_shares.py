@@ -12,7 +12,7 @@ import pytest
 from norface.data.table import FaceTable, TableMeta
 from norface.imaging.alignment import Alignment
 from norface.imaging.files import write_png
-from quick_process import run, torchrun
+from quick_process import run, start, torchrun
 
 SPLITS = {"train": 9, "val": 5, "test": 7}
 EMOTIONS = ("neutral", "happy", "sad")
@@ -49,7 +49,8 @@ def test_two_processes_measure_what_one_does(command: list[str], tmp_path: Path)
         options = [*command, "--ckpt_path", str(checkpoint), "--run", str(folder)]
         words = ["test", *options, "--results", str(folder / "results.json")]
         for number, each in enumerate((words, ["validate", *options], ["predict", *options])):
-            ranks = torchrun(each, count, tmp_path / f"log{number}")
+            log = tmp_path / f"log{number}"
+            ranks = torchrun(each, count, log) if count > 1 else [start(each, log)]
             assert [rank.wait() for rank in ranks] == [0] * count, [rank.text for rank in ranks]
         tables = [pd.read_parquet(folder / f"{name}.parquet") for name in TABLES]
         found[count] = json.loads((folder / "results.json").read_text())["classifier"]["both"], tables
