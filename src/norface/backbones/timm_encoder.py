@@ -79,7 +79,7 @@ def _created(name: str, drop_path: float) -> Any:
             action="Install it with `pip install 'norface[backbones]'`.",
         ) from error
     # ViTs are told that the size of images may vary: 64 px faces are no 224 px photographs.
-    sizes = {"dynamic_img_size": True} if name.startswith(("vit_", "deit", "beit", "eva")) else {}
+    sizes: dict[str, Any] = {"dynamic_img_size": True} if name.startswith(("vit_", "deit", "beit", "eva")) else {}
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path, **sizes)
     except (RuntimeError, TypeError) as error:
