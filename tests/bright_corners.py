@@ -82,12 +82,9 @@ class BrightCorners(L.LightningDataModule):
     def asked_for(self) -> pd.DataFrame:
         return pd.DataFrame({"face_id": [sample["face_id"] for sample in self.samples], "success": 1, "error": ""})
 
-    def test_faces(self) -> pd.DataFrame:
+    def labelled_faces(self, role: Literal["val", "test"]) -> pd.DataFrame:
         shown = [self.emotions[int(sample["emotion"])] for sample in self.samples]
-        return self.asked_for().assign(subject="a", split="test", true_emotion=shown)
-
-    def val_faces(self) -> pd.DataFrame:
-        return self.test_faces().assign(split="val")
+        return self.asked_for().assign(subject="a", split=role, true_emotion=shown)
 
     def loader(self) -> DataLoader[FaceSample]:
         return DataLoader(self.samples, batch_size=8)  # type: ignore[arg-type]

@@ -60,7 +60,8 @@ def test_training_itself_is_the_same_and_goes_on_exactly(tmp_path: Path) -> None
     assert all(map(torch.equal, runs["with"], runs["without"]))
 
     keep = ModelCheckpoint(dirpath=tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
-    make_trainer(tmp_path, callbacks=[AveragedWeights(0.5), keep]).fit(make(), datamodule=BrightCorners())
+    trainer = make_trainer(tmp_path, epochs=2, callbacks=[AveragedWeights(0.5), keep])
+    trainer.fit(make(), datamodule=BrightCorners())
     steps, module = Steps(), make()
     trainer = make_trainer(tmp_path, epochs=2, callbacks=[AveragedWeights(0.5), steps])
     trainer.fit(module, datamodule=BrightCorners(), ckpt_path=str(tmp_path / "epoch=0.ckpt"))

@@ -16,7 +16,6 @@ from quick_process import run, torchrun
 
 SPLITS = {"train": 9, "val": 5, "test": 7}
 EMOTIONS = ("neutral", "happy", "sad")
-TABLES = ("test_predictions", "val_predictions", "predictions")
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +39,26 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_two_processes_measure_what_one_does(command: list[str], tmp_path: Path) -> None:
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
     fit = ["fit", *command, "--trainer.max_epochs", "1", "--trainer.enable_checkpointing", "true"]
-    assert run([*fit, "--run", str(tmp_path / "fit")], tmp_path / "log") == 0, (tmp_path / "log").read_text()
-    (checkpoint,) = (tmp_path / "fit").rglob("*.ckpt")
-    found = {}
-    for count in (1, 2):
-        folder = tmp_path / str(count)
-        options = [*command, "--ckpt_path", str(checkpoint), "--run", str(folder)]
-        words = ["test", *options, "--results", str(folder / "results.json")]
-        for number, each in enumerate((words, ["validate", *options], ["predict", *options])):
-            ranks = torchrun(each, count, tmp_path / f"log{number}")
-            assert [rank.wait() for rank in ranks] == [0] * count, [rank.text for rank in ranks]
-        tables = [pd.read_parquet(folder / f"{name}.parquet") for name in TABLES]
-        found[count] = json.loads((folder / "results.json").read_text())["classifier"]["both"], tables
-    (alone, tables), (shared, others) = found[1], found[2]
-    assert alone["n_faces"] == SPLITS["test"] and sum(map(sum, alone["confusion"])) == SPLITS["test"]
-    assert _close(alone, shared), (alone, shared)
-    for one, other in zip(tables, others, strict=True):
+    fit += ["--test_after_fit", "true", "--results", str(alone / "results.json"), "--run", str(alone)]
+    assert run(fit, tmp_path / "log") == 0, (tmp_path / "log").read_text()
+    (checkpoint,) = alone.rglob("*.ckpt")
+    options = [*command, "--ckpt_path", str(checkpoint), "--run", str(shared)]
+    for name, more in (("test", ["--results", str(shared / "results.json")]), ("validate", []), ("predict", [])):
+        ranks = torchrun([name, *options, *more], 2, tmp_path / name)
+        assert [rank.wait() for rank in ranks] == [0, 0], [rank.text for rank in ranks]
+
+    first, second = (json.loads((at / "results.json").read_text())["classifier"]["both"] for at in (alone, shared))
+    assert first["n_faces"] == SPLITS["test"] and sum(map(sum, first["confusion"])) == SPLITS["test"]
+    assert _close(first, second), (first, second)
+    answers = pd.read_parquet(shared / "predictions.parquet").set_index("face_id")
+    assert len(answers) == sum(SPLITS.values()) and answers["success"].all()
+    for split in ("test", "val"):
+        one, other = (pd.read_parquet(at / f"{split}_predictions.parquet") for at in (alone, shared))
         pd.testing.assert_frame_equal(one, other, rtol=1e-4)
-    assert [len(table) for table in tables] == [SPLITS["test"], SPLITS["val"], sum(SPLITS.values())]
+        names = [f"{emotion}_p" for emotion in EMOTIONS]
+        np.testing.assert_allclose(answers.loc[one["face_id"], names], one[names], rtol=1e-4)
 
 
 def _close(one: object, other: object) -> bool:

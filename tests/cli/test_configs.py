@@ -68,7 +68,7 @@ def test_what_goes_on_top_of_a_task_adds_to_it(name: str, monkeypatch: pytest.Mo
     configs = ("trainer", "data/faces", f"classifier/{ON_TOP[name]}", "classifier/raw", f"classifier/{name}")
     cli = make_cli([word for config in configs for word in ("--config", f"configs/{config}.yaml")], run=False)
     assert cli.model.task == ON_TOP[name]
-    names = [type(callback).__name__ for callback in cli.trainer.callbacks]
+    names = [type(callback).__name__ for callback in cli.trainer.callbacks]  # type: ignore[attr-defined]
     assert "RichProgressBar" in names and "ModelCheckpoint" in names  # those of configs/trainer.yaml stay
     added = {"averaged": "AveragedWeights", "best_on_test": "TestCurve", "early_stopping": "EarlyStopping"}
     assert added.get(name, "ModelCheckpoint") in names

@@ -332,8 +332,18 @@ def test_faces_of_a_test_have_their_labels(frame: pd.DataFrame, write_table: Wri
     frame.loc[frame["face_id"] == "s6_1", "success"] = 0.0
     frame["success"] = frame["success"].fillna(1.0)
     frame.loc[frame["face_id"] == "s6_2", ["emotion", "AU12_c"]] = None
-    faces = module(write_table(frame), "test").test_faces()
+    faces = module(write_table(frame), "test").labelled_faces("test")
     assert faces["face_id"].tolist() == ["s6_0", "s6_2", "s7_0", "s7_1", "s7_2"]
     assert faces["true_emotion"].isna().tolist() == [False, True, False, False, False]
     assert faces["true_AU12_c"].isna().tolist() == [False, True, False, False, False]
     assert {"subject", "split", "success", "error", "true_AU01_r", "true_AU01_c"} <= set(faces.columns)
+
+
+def test_what_tests_are_sliced_by_comes_with_them(frame: pd.DataFrame, write_table: Write) -> None:
+    frame["yaw"] = np.arange(len(frame), dtype=float)
+    frame["id_nose_width"] = 1.0  # known, but nothing is sliced by it
+    data = module(write_table(frame), "test")
+    for role, split in (("test", data.test_split), ("val", data.val_split)):
+        faces = data.labelled_faces(role)  # type: ignore[arg-type]
+        rows = frame[frame["split"] == split] if "split" in frame else data.table.frame.iloc[data.usable_rows(split)]
+        assert faces["yaw"].tolist() == rows["yaw"].tolist() and "id_nose_width" not in faces

@@ -8,6 +8,7 @@ import pytest
 
 from answered import leave_answers
 from norface.protocol.answers import Answers, read_answers
+from norface.protocol.record import plain
 from norface.protocol.slices import Slice, sliced, slices_of
 
 Grids = tuple[dict[int, dict[str, Answers]], dict[int, dict[str, Answers]]]
@@ -67,4 +68,5 @@ def test_a_slice_without_faces_has_no_figures_and_a_fold_without_is_left_out(
         for folds in grid.values():
             one = folds["a"]
             folds["b"] = Answers(one.task, one.names, "b", one.subjects, one.labels, one.answers, one.answered, nobody)
-    assert sliced(part, full, raw, pooled=False, labels=("neutral", "happy", "sad")) == alone
+    again = sliced(part, full, raw, pooled=False, labels=("neutral", "happy", "sad"))
+    assert plain(again) == plain(alone)  # NaN as None, which equals itself

@@ -29,7 +29,7 @@ def test_page_is_self_contained_escaped_and_says_what_is_missing(folder: Path) -
     assert "<b>out of memory</b>" not in page and "&lt;b&gt;out of memory&lt;/b&gt;" in page
     assert "1 of 24 runs are not finished" in page
     assert not re.search(r"https?://|<script", page) and page.count("data:image/png;base64,") == 10  # light and dark
-    for words in ("Can the probabilities be believed", "By head turn |yaw|, degrees", "error over coverage, %"):
+    for words in ("Can the probabilities be believed", "head turn |yaw|, degrees", "error over coverage, %"):
         assert words in page
     for words in ("labelled people does it take", "Differences to raw", CONSTANT, "95 % interval over subjects"):
         assert words in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,14 @@ class TimmEncoder(Backbone):
         self.dim = int(self.network.num_features)
         self.stride = int(self.network.feature_info[-1]["reduction"])
         about = self.network.pretrained_cfg
+        head = str(about.get("classifier") or "head")
+        # A norm that belongs to the head is never used; distributed training would wait for its gradients.
+        for parameter in getattr(self.network, head.partition(".")[0]).parameters():
+            parameter.requires_grad_(False)
         for statistic in ("mean", "std"):
             self.register_buffer(statistic, torch.tensor(about[statistic]).view(1, 3, 1, 1), persistent=False)
         if weights is not None:
-            _load(self.network, Path(weights), head=str(about.get("classifier") or "head"))
+            _load(self.network, Path(weights), head=head)
 
     def settle(self) -> None:
         """Forget the file."""
@@ -74,11 +79,12 @@ def _created(name: str, drop_path: float) -> Any:
             action="Install it with `pip install 'norface[backbones]'`.",
         ) from error
     # ViTs are told that the size of images may vary: 64 px faces are no 224 px photographs.
-    sizes = {"dynamic_img_size": True} if name.startswith(("vit_", "deit", "beit", "eva")) else {}
+    sizes: dict[str, Any] = {"dynamic_img_size": True} if name.startswith(("vit_", "deit", "beit", "eva")) else {}
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path, **sizes)
     except (RuntimeError, TypeError) as error:
-        close = timm.list_models(f"{name.partition('_')[0]}*")[:6]
+        family = re.match(r"[a-z]*", name)
+        close = timm.list_models(f"{family[0]}*")[:6] if family and family[0] else []
         raise ConfigError(
             expected=f"the name of a network of timm{', such as ' + ', '.join(close) if close else ''}",
             found=name,

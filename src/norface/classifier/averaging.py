@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
@@ -25,3 +27,12 @@ class AveragedWeights(EMAWeightAveraging):
         if stage == "fit" and isinstance(pl_module, ClassifierTask) and pl_module.network is None:
             pl_module.make_network()
         super().setup(trainer, pl_module, stage)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """From here on the module holds the average, or the one of a checkpoint: nothing may replace it any more."""
+        self._average_model = None
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on where training stopped; for a test the average has been loaded already."""
+        if self._average_model is not None:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)

@@ -34,11 +34,8 @@ class LabelledFaces(Protocol):
     def asked_for(self) -> pd.DataFrame:
         """Faces that prediction is asked for, in the table's order: ``face_id``, ``success`` 0 or 1, ``error``, ..."""
 
-    def test_faces(self) -> pd.DataFrame:
-        """Faces of the test in the table's order: the same, and ``true_<label>`` of every label that is known."""
-
-    def val_faces(self) -> pd.DataFrame:
-        """The same of the faces that are validated on."""
+    def labelled_faces(self, role: Literal["val", "test"]) -> pd.DataFrame:
+        """Faces of a validation or a test, likewise, and ``true_<label>`` of every label that is known."""
 
     def check_unseen(self, trained_on: Iterable[str]) -> None:
         """Refuse to test on people that were trained on, unless that is allowed."""

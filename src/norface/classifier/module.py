@@ -138,6 +138,7 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
             check_same(self.header, same, self.label_names, where="data module")
             if stage == "fit":
                 self.header["subjects"] = sorted({*self.header["subjects"], *header["subjects"]})
+        assert self.network is not None, "made just now, or before"
         self.loss = self.make_loss(faces).to(self.device)
         if stage == "fit":
             self._set_balance(faces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import pandas as pd
@@ -111,7 +111,7 @@ class AnswerTable(L.Callback):
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Collect the answers of all processes; the first one writes."""
-        self._write(trainer, pl_module, TEST_TABLE)
+        self._write(trainer, pl_module, "test")
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start with nothing."""
@@ -133,15 +133,15 @@ class AnswerTable(L.Callback):
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Collect the answers of all processes; the first one writes."""
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._write(trainer, pl_module, VAL_TABLE)
+            self._write(trainer, pl_module, "val")
 
-    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule, name: str) -> None:
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule, role: Literal["val", "test"]) -> None:
         header: Header = pl_module.header  # type: ignore[assignment]
         faces: LabelledFaces = trainer.datamodule  # type: ignore[attr-defined]
         answers = _collected(self.batches, header)
         if trainer.is_global_zero:
-            asked = faces.test_faces() if name == TEST_TABLE else faces.val_faces()
-            write_atomically(self.folder / name, _parquet(joined(asked, answers, header)))
+            name = TEST_TABLE if role == "test" else VAL_TABLE
+            write_atomically(self.folder / name, _parquet(joined(faces.labelled_faces(role), answers, header)))
         self.batches = []
 
 

@@ -217,7 +217,8 @@ class ActionUnitTask(_ActionUnits):
         return {"score": f1, "f1": f1, "accuracy": accuracy, "auroc": auroc}
 
     def results(self, scores: Scores) -> dict[str, Any]:
-        """Scores of every action unit, their means, and the always-positive predictor's F1."""
+        """Scores of every action unit, their means, and those of constant predictors."""
+        common = torch.maximum(scores["rate"], 1.0 - scores["rate"])
         return {
             **{name: value for name, value in self.summary(scores).items() if name != "score"},
             "f1_per_au": self.per_au(scores["f1"]),
@@ -226,9 +227,12 @@ class ActionUnitTask(_ActionUnits):
             "rate_per_au": self.per_au(scores["rate"]),
             "n_labels_per_au": self.per_au(scores["known"]),
             "scored_aus": int((~scores["f1"].isnan()).sum()),
-            "constant": {
+            "constant": {  # always positive; the best constant in accuracy is what most faces show
                 "f1": float(scores["constant_f1"].nanmean()),
                 "f1_per_au": self.per_au(scores["constant_f1"]),
+                "accuracy": float(scores["rate"].nanmean()),
+                "auroc": float("nan") if bool(scores["auroc"].isnan().all()) else 0.5,
+                "best_accuracy_per_au": self.per_au(common),
             },
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 
 class ExpertUse(Metric):
@@ -70,5 +71,6 @@ class TestedFaces(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """``n_faces`` and ``n_subjects``, scalars."""
-        subjects = torch.unique(torch.cat(list(self.subjects))) if len(self.subjects) else self.faces.new_zeros(0)
-        return {"n_faces": self.faces, "n_subjects": torch.tensor(len(subjects))}
+        # A list before the processes' states are joined, one tensor afterwards.
+        subjects = dim_zero_cat(self.subjects) if len(self.subjects) else self.faces.new_zeros(0)
+        return {"n_faces": self.faces, "n_subjects": torch.tensor(len(torch.unique(subjects)))}

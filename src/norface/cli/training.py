@@ -226,7 +226,7 @@ class NorfaceCLI(LightningCLI):
         section, _, name = str(options["results_key"]).partition(".")
         facts = {"seed": int(options["seed_everything"]), "versions": run_versions()}
         protocol = dict(getattr(self.datamodule, "protocol", None) or {})
-        if (watched := self._watched()) is not None:
+        if self.subcommand == "fit" and (watched := self._watched()) is not None:
             protocol["selection"] = f"weights with the best {watched.monitor}"
         if protocol:
             facts["protocol"] = protocol

@@ -309,17 +309,11 @@ class FaceDataModule(L.LightningDataModule):
         splits = None if self._cache is None else self.classifier_splits
         return asked_for(self.table, self.bad_faces, cache=self._cache, splits=splits)
 
-    def test_faces(self) -> pd.DataFrame:
-        """Faces that `test_dataloader` is for, those that cannot be read included, with labels and attributes."""
-        return self._labelled(self.test_split)
-
-    def val_faces(self) -> pd.DataFrame:
-        """The same of `val_dataloader`."""
-        return self._labelled(self.val_split)
-
-    def _labelled(self, split: str) -> pd.DataFrame:
-        faces = asked_for(self.table, self.bad_faces, cache=self._cache, splits=(split,))
-        return with_labels(faces, self.table, self.usable_rows(split))
+    def labelled_faces(self, role: Literal["val", "test"]) -> pd.DataFrame:
+        """Faces that a loader is for, those that cannot be read included, with labels and attributes."""
+        split = self.test_split if role == "test" else self.val_split
+        asked = asked_for(self.table, self.bad_faces, cache=self._cache, splits=(split,))
+        return with_labels(asked, self.table, self.usable_rows(split))
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled, augmented faces or pairs."""

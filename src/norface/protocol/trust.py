@@ -36,30 +36,28 @@ def trust(validation: Answers, test: Answers) -> Trust | None:
 
     Returns:
         Figures ``temperature``, ``nll``, ``nll_scaled``, ``ece``, ``ece_scaled`` and ``aurc`` (mean risk over all
-        coverages), before and after scaling; None for a task without probabilities.
+        coverages), before and after scaling; None for a task without probabilities, or where no label is known.
     """
     task = test.task
     if task == "au-intensity":
         return None
     chosen = validation.answered
     temperature = fit_temperature(task, validation.labels[chosen], validation.answers[chosen])
+    if math.isnan(temperature):
+        return None
     labels, plain = test.labels[test.answered], test.answers[test.answered]
-    scaled = plain if math.isnan(temperature) else probabilities(task, logits(task, plain), temperature)
+    scaled = probabilities(task, logits(task, plain), temperature)
     confidence, right = decisions(task, labels, scaled)
     if not len(right):
         return None
     curve = accuracy_by_coverage(confidence, right)
-    unknown = float("nan") if math.isnan(temperature) else None
-    after = {
-        "nll_scaled": negative_log_likelihood(task, labels, scaled),
-        "ece_scaled": expected_calibration_error(task, labels, scaled),
-    }
     return {
         "figures": {
             "temperature": temperature,
             "nll": negative_log_likelihood(task, labels, plain),
+            "nll_scaled": negative_log_likelihood(task, labels, scaled),
             "ece": expected_calibration_error(task, labels, plain),
-            **{name: value if unknown is None else unknown for name, value in after.items()},
+            "ece_scaled": expected_calibration_error(task, labels, scaled),
             "aurc": float(1.0 - curve.mean()),
         },
         "accuracy": [float(curve[math.ceil(share * len(curve)) - 1]) for share in COVERAGE],
