@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+from norface.synthetic.facekit.capture import Photography
 
 DEFAULT_SUBJECTS = 200
 
@@ -17,6 +20,9 @@ def draw(
     processes: int | None = None,
     splits: dict[str, int] | None = None,
     faces_per_split: dict[str, int] | None = None,
+    source: Literal["procedural", "facekit"] = "procedural",
+    assets: Path | None = None,
+    photo: Photography | None = None,
 ) -> None:
     """Draw the built-in faces: images, true normalized faces and the face table.
 
@@ -32,6 +38,9 @@ def draw(
         splits: Subjects per split, such as --splits.normalizer 140 --splits.train 16; without it the table has none,
             and each stage splits by seed.
         faces_per_split: Faces of each subject of a split, where it differs, such as --faces_per_split.normalizer 12.
+        source: procedural needs no files; facekit looks like real people and needs --assets.
+        assets: ICT-FaceKit's FaceXModel folder, or a packed .npz of it.
+        photo: What the originals of facekit suffer from: blur, compression and the like.
     """
     from norface.synthetic import draw_faces
 
@@ -44,5 +53,8 @@ def draw(
         processes=processes,
         splits=splits,
         faces_per_split=faces_per_split,
+        source=source,
+        assets=assets,
+        photo=photo,
     )
     print(f"face table: {written}")

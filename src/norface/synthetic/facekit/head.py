@@ -1,0 +1,210 @@
+"""One person's head, and the same head with an expression, turned and placed before the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from norface.synthetic.camera import Matrix, rotation
+from norface.synthetic.facekit.hair import curtain, thickness
+from norface.synthetic.facekit.mesh import PARTS
+from norface.synthetic.facekit.modes import mode_weights
+from norface.synthetic.facekit.paint import SkinTexture, paint
+from norface.synthetic.facekit.person import Person
+from norface.synthetic.facekit.props import Solid, glasses, shoulders
+from norface.synthetic.facekit.raster import Floats
+from norface.synthetic.facekit.rig import Rig, neck_share, unit
+from norface.synthetic.factors import FaceFactors
+
+CURTAIN, RIM, CLOTH = len(PARTS), len(PARTS) + 1, len(PARTS) + 2
+"""Parts that are not of the model: long hair, rims of glasses, clothes."""
+
+FIVE = ((36, 39), (42, 45), (30,), (48,), (54,))
+"""The five points as means of the 68: centres of the eyes between their corners, nose tip, corners of the mouth."""
+
+_INNER_LIPS = slice(60, 68)
+_SHUT = 0.14
+_PIVOT = np.array([0.0, -9.0, -2.5])
+_LEAN = (0.3, 0.2, 0.35)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is fixed for one person.
+
+    Args:
+        rig: The model.
+        person: Who.
+        points: ``(V, 3)`` at rest: vertices of the model, then of hair and props.
+        prop_normals: ``(V - N, 3)``.
+        neck: ``(V,)`` as `Rig.neck`.
+        triangles: ``(T, 3)`` of everything: the model's own, then the props'.
+        corner_uv: ``(T, 3, 2)``.
+        part: ``(T,)``.
+        texture: Of the skin.
+    """
+
+    rig: Rig
+    person: Person
+    points: Floats
+    prop_normals: Floats
+    neck: Floats
+    triangles: NDArray[np.int32]
+    corner_uv: Floats
+    part: NDArray[np.uint8]
+    texture: SkinTexture
+
+    @classmethod
+    def of(cls, rig: Rig, person: Person) -> Head:
+        """Shape and paint one person (tens of milliseconds; keep it for all faces of that person)."""
+        mesh = rig.mesh
+        own = shaped(rig, person)
+        width = _width(own) / _width(mesh.neutral)
+        lifted = thickness(person, mesh.neutral, rig.rest_normals, _curls(mesh.neutral, person))
+        lifted *= np.isin(np.arange(len(own)), mesh.triangles[mesh.part <= 1])
+        points = own + lifted[:, None] * rig.rest_normals
+        hair_points, hair_normals, hair_triangles, hair_uv = curtain(person, width)
+        solids: list[tuple[Solid, int]] = [((hair_points, hair_normals, hair_triangles), CURTAIN)]
+        if person.glasses > 0.0:
+            right, left = (own[eye].mean(0) for eye in rig.eyes)
+            solids.append((glasses(left, right, person.glasses), RIM))
+        solids.append((shoulders(), CLOTH))
+        starts = len(own) + np.cumsum([0, *(len(solid[0]) for solid, _ in solids)])
+        triangles = [mesh.triangles, *(solid[2] + np.int32(start)
+                                       for (solid, _), start in zip(solids, starts, strict=False))]  # fmt: skip
+        uv = [mesh.corner_uv, hair_uv, *(np.zeros((len(solid[2]), 3, 2), np.float32) for solid, _ in solids[1:])]
+        part = [mesh.part, *(np.full(len(solid[2]), number, np.uint8) for solid, number in solids)]
+        neck = [rig.neck, *(_prop_neck(solid[0], number) for solid, number in solids)]
+        return cls(
+            rig,
+            person,
+            np.concatenate([points, *(solid[0] for solid, _ in solids)]),
+            np.concatenate([solid[1] for solid, _ in solids]),
+            np.concatenate(neck).astype(np.float32),
+            np.concatenate(triangles).astype(np.int32),
+            np.concatenate(uv).astype(np.float32),
+            np.concatenate(part).astype(np.uint8),
+            paint(rig.atlas, person),
+        )
+
+
+def shaped(rig: Rig, person: Person) -> Floats:
+    """Vertices ``(N, 3)`` of one person at rest, without hair."""
+    coefficients = np.array(person.shape, np.float32)[: len(rig.mesh.identity_modes)]
+    if coefficients.size == 0:
+        return rig.mesh.neutral.copy()
+    modes = rig.mesh.identity_modes[: coefficients.size].reshape(coefficients.size, -1).astype(np.float32)
+    return np.asarray(rig.mesh.neutral + (coefficients @ modes).reshape(-1, 3), np.float32)
+
+
+def landmarks(rig: Rig, own: Floats, factors: FaceFactors) -> Floats:
+    """The five points ``(5, 3)`` in camera axes.
+
+    Args:
+        rig: The model.
+        own: As `shaped` returns.
+        factors: Expression and pose.
+    """
+    marks = rig.mesh.landmarks
+    wanted = {int(marks[k]): own[marks[k]].copy() for group in FIVE for k in group}
+    for name, weight in mode_weights(factors).items():
+        mode = rig.mesh.expression_modes[rig.mesh.expression_names.index(name)]
+        for vertex, place in wanted.items():
+            place += np.float32(weight) * mode[vertex]
+    points = np.stack([np.mean([wanted[int(marks[k])] for k in group], axis=0) for group in FIVE])
+    return np.asarray(points @ rotation(factors.yaw, factors.pitch, factors.roll).T, np.float32)
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A head before the camera: x right, y up, z towards the viewer, in units.
+
+    Args:
+        points, normals: ``(V, 3)``.
+        drawn: ``(D,)`` indices of the triangles worth drawing.
+        two_sided: How many of `drawn`, from the end, are seen from both sides.
+        lips_depth: Of the inner lips.
+    """
+
+    points: Floats
+    normals: Floats
+    drawn: NDArray[np.int32]
+    two_sided: int
+    lips_depth: float
+
+
+def posed(head: Head, factors: FaceFactors) -> Posed:
+    """Move a head's muscles, eyes and neck, and turn it."""
+    rig, count = head.rig, len(head.rig.mesh.neutral)
+    points = head.points.copy()
+    for name, weight in mode_weights(factors).items():
+        moved, shift = rig.modes[name]
+        points[moved] += np.float32(weight) * shift
+    gaze = rotation(factors.gaze[0], factors.gaze[1], 0.0).astype(np.float32)
+    for eye in rig.eyes:
+        centre = points[eye].mean(0)
+        points[eye] = centre + (points[eye] - centre) @ gaze.T
+    normals = np.concatenate([rig.normals(points[:count]), head.prop_normals])
+    turned = rotation(factors.yaw, factors.pitch, factors.roll)
+    lips = points[rig.mesh.landmarks[_INNER_LIPS]]
+    seen = _turned(points, head.neck, factors, turned)
+    seen_lips = seen[rig.mesh.landmarks[_INNER_LIPS]]
+    props = np.arange(len(rig.mesh.triangles), len(head.triangles), dtype=np.int32)
+    inside = _open_mouth(head, lips, seen, seen_lips)
+    return Posed(
+        seen,
+        np.asarray(normals @ turned.T.astype(np.float32), np.float32),
+        np.concatenate([rig.outer, inside, props]),
+        props.size,
+        float(seen_lips[:, 2].mean()),
+    )
+
+
+def _turned(points: Floats, neck: Floats, factors: FaceFactors, turned: Matrix) -> Floats:
+    body = rotation(*(share * angle for share, angle in zip(_LEAN, (factors.yaw, factors.pitch, factors.roll),
+                                                            strict=True)))  # fmt: skip
+    by_head = points @ turned.T.astype(np.float32)
+    low = np.flatnonzero(neck)
+    by_body = (points[low] - _PIVOT.astype(np.float32)) @ body.T.astype(np.float32) + (turned @ _PIVOT).astype(
+        np.float32
+    )
+    by_head[low] += neck[low, None] * (by_body - by_head[low])
+    return np.asarray(by_head, np.float32)
+
+
+def _open_mouth(head: Head, lips: Floats, seen: Floats, seen_lips: Floats) -> NDArray[np.int32]:
+    """Triangles inside the mouth that could be seen through its opening."""
+    if (lips[1:4, 1] - lips[7:4:-1, 1]).max() < _SHUT:
+        return np.zeros(0, np.int32)
+    inner = head.rig.inner
+    first = seen[head.triangles[inner, 0], :2]
+    margin = np.float32(0.5)
+    near = (first > seen_lips[:, :2].min(0) - margin) & (first < seen_lips[:, :2].max(0) + margin)
+    return inner[near.all(1)]
+
+
+def _width(points: Floats) -> float:
+    """Half the width of the skull at the temples."""
+    temples = (np.abs(points[:, 0]) > 4.0) & (points[:, 1] > 4.0) & (points[:, 1] < 9.0) & (points[:, 2] < 4.0)
+    return float(np.abs(points[temples, 0]).mean()) if temples.any() else 1.0
+
+
+def _curls(rest: Floats, person: Person) -> Floats:
+    """Bumps of the hair ``(N,)``: waves in three directions, of a phase that is the person's own."""
+    rng = np.random.default_rng([person.skin_seed, 2])
+    total = np.zeros(len(rest), np.float32)
+    for length in (1.2, 1.9, 3.0, 4.6):
+        direction = unit(rng.standard_normal((1, 3)).astype(np.float32))[0]
+        phase = np.float32(rng.uniform(0.0, 6.28))
+        total += np.sin(rest @ direction * np.float32(6.28 / length) + phase) * np.float32(0.35 * length**0.5)
+    return total
+
+
+def _prop_neck(points: Floats, part: int) -> Floats:
+    if part == CLOTH:
+        return np.ones(len(points), np.float32)
+    if part == RIM:
+        return np.zeros(len(points), np.float32)
+    return np.asarray(0.7 * neck_share(points), np.float32)

@@ -1,0 +1,151 @@
+"""What is computed once for a face model: how its modes, eyes, neck and normals move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from norface.errors import AssetError
+from norface.synthetic.facekit.atlas import SKIN_PARTS, Atlas
+from norface.synthetic.facekit.mesh import PARTS, FaceMesh
+from norface.synthetic.facekit.modes import NEEDED
+from norface.synthetic.facekit.raster import Floats, Index
+from norface.synthetic.facekit.wrinkles import Folds
+from norface.synthetic.skin import smooth
+
+_EYES = (PARTS.index("eyeR"), PARTS.index("eyeL"))
+_INSIDE = tuple(PARTS.index(name) for name in ("mouth", "gums", "teethU", "teethD"))
+_STILL = 1e-4  # shifts below a micrometre
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A mesh that is ready to move.
+
+    Args:
+        mesh: The model.
+        side: Rows of the skin's texture.
+        where: The model's file, for messages.
+
+    Raises:
+        AssetError: The model lacks an expression mode that action units need, or a part of the head.
+    """
+
+    mesh: FaceMesh
+    side: int
+    where: str = "face model"
+
+    def __post_init__(self) -> None:
+        missing = sorted(NEEDED - set(self.mesh.expression_names))
+        missing += [name for name in ("face", "eyeL", "eyeR") if not (self.mesh.part == PARTS.index(name)).any()]
+        if missing:
+            raise AssetError(
+                expected="every expression mode that action units move, a face and two eyes",
+                found=f"none named {', '.join(missing)}"[:300],
+                where=self.where,
+                action="Use ICT-FaceKit's own files, all of them.",
+            )
+
+    @cached_property
+    def atlas(self) -> Atlas:
+        """The texture's layout."""
+        return Atlas.of(self.mesh, self.side)
+
+    @cached_property
+    def folds(self) -> Folds:
+        """Wrinkles of muscles at work."""
+        return Folds.of(self.atlas)
+
+    @cached_property
+    def outer(self) -> NDArray[np.int32]:
+        """Indices of the triangles of skin and eyes."""
+        return np.flatnonzero(np.isin(self.mesh.part, (*SKIN_PARTS, *_EYES))).astype(np.int32)
+
+    @cached_property
+    def inner(self) -> NDArray[np.int32]:
+        """Indices of the triangles inside the mouth."""
+        return np.flatnonzero(np.isin(self.mesh.part, _INSIDE)).astype(np.int32)
+
+    @cached_property
+    def modes(self) -> dict[str, tuple[Index, Floats]]:
+        """Name -> the vertices that a mode moves, and how far."""
+        found = {}
+        for name, mode in zip(self.mesh.expression_names, self.mesh.expression_modes, strict=True):
+            moved = np.flatnonzero(np.abs(mode).max(1) > _STILL)
+            found[name] = (moved, np.ascontiguousarray(mode[moved]))
+        return found
+
+    @cached_property
+    def eyes(self) -> tuple[Index, Index]:
+        """Vertices of the subject's right and left eyeball."""
+        right, left = (np.unique(self.mesh.triangles[self.mesh.part == part]) for part in _EYES)
+        return right.astype(np.intp), left.astype(np.intp)
+
+    @cached_property
+    def gaze_place(self) -> Floats:
+        """``(N, 3)``: direction from the eyeball's centre for its vertices at rest, 0 elsewhere."""
+        place = np.zeros_like(self.mesh.neutral)
+        for eye in self.eyes:
+            place[eye] = unit(self.mesh.neutral[eye] - self.mesh.neutral[eye].mean(0))
+        return place
+
+    @cached_property
+    def neck(self) -> Floats:
+        """``(N,)``: 0 follows the head, 1 the body."""
+        return neck_share(self.mesh.neutral)
+
+    @cached_property
+    def rest_normals(self) -> Floats:
+        """``(N, 3)`` of the mean person at rest."""
+        every = _Normals(self.mesh.triangles, len(self.mesh.neutral))
+        return every.of(self.mesh.neutral)
+
+    @cached_property
+    def _skin_normals(self) -> _Normals:
+        return _Normals(self.mesh.triangles[np.isin(self.mesh.part, SKIN_PARTS)], len(self.mesh.neutral))
+
+    def normals(self, points: Floats) -> Floats:
+        """``(N, 3)`` of a moved mesh; what lies inside the mouth keeps those it has at rest."""
+        normals = self.rest_normals.copy()
+        skin = self._skin_normals
+        normals[skin.vertices] = skin.of(points)[skin.vertices]
+        for eye in self.eyes:
+            normals[eye] = unit(points[eye] - points[eye].mean(0))
+        return normals
+
+
+class _Normals:
+    """Vertex normals, as means of the triangles around, weighted by area."""
+
+    def __init__(self, triangles: NDArray[np.int32], count: int) -> None:
+        self._triangles, self._count = triangles, count
+        corners = triangles.ravel()
+        order = np.argsort(corners, kind="stable")
+        self._of = order // 3
+        self.vertices, self._starts = np.unique(corners[order], return_index=True)
+
+    def of(self, points: Floats) -> Floats:
+        a, b, c = (points[self._triangles[:, k]] for k in range(3))
+        u, v = b - a, c - a
+        cross = np.empty_like(u)
+        for k in range(3):
+            i, j = (k + 1) % 3, (k + 2) % 3
+            cross[:, k] = u[:, i] * v[:, j] - u[:, j] * v[:, i]
+        normals = np.zeros((self._count, 3), np.float32)
+        normals[self.vertices] = unit(np.add.reduceat(cross[self._of], self._starts, axis=0))
+        return normals
+
+
+def unit(vectors: Floats) -> Floats:
+    """Vectors ``(N, 3)`` of length 1; those of length 0 stay."""
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-12)[:, None], np.float32)
+
+
+def neck_share(points: Floats) -> Floats:
+    """How much the body, not the head, moves points at rest: 0 at the jaw, 1 at the collar."""
+    limit = np.float32(-6.0) - np.float32(0.4) * points[:, 2].clip(-6.0, 12.0)
+    return smooth(0.0, 7.0, limit - points[:, 1])
