@@ -33,18 +33,19 @@ def illuminated(
     toward = toward_light(light)
     facing = toward @ normal
     wrap = np.array([0.20, 0.10, 0.07], np.float32) + np.float32(0.35 * light.softness)
-    diffuse = np.maximum((facing[:, None] + wrap) / (1.0 + wrap), 0.0)
-    sky = np.float32(0.75) + np.float32(0.25) * normal[1]
     power = np.float32(light.key) * np.array(light.colour, np.float32)
-    if shadow is not None:
-        diffuse = diffuse * (1.0 - shadow)[:, None]
-        gloss = gloss * (1.0 - shadow)
-    shone = albedo * (
-        diffuse * power * (0.45 + 0.55 * shade)[:, None] + (np.float32(light.ambient) * sky * shade)[:, None]
-    )
+    open_share = 0.45 + 0.55 * shade
+    ambient = np.float32(light.ambient) * (np.float32(0.75) + np.float32(0.25) * normal[1]) * shade
     half = toward + np.array([0.0, 0.0, 1.0], np.float32)
     half /= np.sqrt((half * half).sum())
-    shine = np.maximum(half @ normal, 0.0)
-    square = np.square(np.square(shine))
+    square = np.square(np.square(np.maximum(half @ normal, 0.0)))
     highlight = gloss * np.square(np.square(square)) * shade * np.float32(light.key)
-    return np.asarray(shone + (highlight[:, None] * np.float32(0.6)), np.float32)
+    if shadow is not None:
+        open_share = open_share * (1.0 - shadow)
+        highlight = highlight * (1.0 - shadow)
+    highlight = highlight * np.float32(0.6)
+    shone = np.empty_like(albedo)
+    for channel in range(3):  # one after the other: numpy is slow where the innermost axis has three elements
+        diffuse = np.maximum((facing + wrap[channel]) / (np.float32(1.0) + wrap[channel]), 0.0)
+        shone[:, channel] = albedo[:, channel] * (diffuse * power[channel] * open_share + ambient) + highlight
+    return shone

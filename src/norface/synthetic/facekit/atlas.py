@@ -47,12 +47,12 @@ class Atlas:
     def of(cls, mesh: FaceMesh, side: int) -> Atlas:
         """Lay out the texture of a mesh."""
         skin = np.isin(mesh.part, SKIN_PARTS)
-        uv, corners = mesh.corner_uv[skin], mesh.triangles[skin]
-        flat = np.zeros((uv.shape[0] * 3, 3), np.float32)
-        flat[:, :2] = _places(uv.reshape(-1, 2), side)
-        texels = rasterise(flat, np.arange(len(flat)).reshape(-1, 3), 2 * side)
+        uv, corners = mesh.corner_uv[skin], mesh.triangles[skin].T
+        flat = np.zeros((3, uv.shape[0] * 3), np.float32)
+        flat[:2] = _places(uv.reshape(-1, 2), side).T
+        texels = rasterise(flat, np.arange(flat.shape[1]).reshape(-1, 3).T, 2 * side)
         shown = texels.pixel < 2 * side * side
-        place = texels.interpolate(corners, mesh.neutral)[shown]
+        place = texels.interpolate(corners, np.ascontiguousarray(mesh.neutral.T)).T[shown]
         texel = texels.pixel[shown]
         marks = _places(_vertex_uv(mesh)[mesh.landmarks], side)
         brow = mesh.neutral[mesh.landmarks[17:27]].astype(np.float64)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from norface.synthetic.camera import Matrix, rotation
+from norface.synthetic.camera import rotation
 from norface.synthetic.facekit.hair import curtain, thickness
 from norface.synthetic.facekit.mesh import PARTS
 from norface.synthetic.facekit.modes import mode_weights
 from norface.synthetic.facekit.paint import SkinTexture, paint
 from norface.synthetic.facekit.person import Person
 from norface.synthetic.facekit.props import Solid, glasses, shoulders
-from norface.synthetic.facekit.raster import Floats
+from norface.synthetic.facekit.raster import Floats, Index
 from norface.synthetic.facekit.rig import Rig, neck_share, unit
 from norface.synthetic.factors import FaceFactors
 
@@ -26,7 +26,7 @@ FIVE = ((36, 39), (42, 45), (30,), (48,), (54,))
 
 _INNER_LIPS = slice(60, 68)
 _SHUT = 0.14
-_PIVOT = np.array([0.0, -9.0, -2.5])
+_PIVOT = np.array([0.0, -9.0, -2.5], np.float32)
 _LEAN = (0.3, 0.2, 0.35)
 
 
@@ -38,10 +38,10 @@ class Head:
         rig: The model.
         person: Who.
         points: ``(V, 3)`` at rest: vertices of the model, then of hair and props.
-        prop_normals: ``(V - N, 3)``.
+        prop_normals: ``(3, V - N)``.
         neck: ``(V,)`` as `Rig.neck`.
-        triangles: ``(T, 3)`` of everything: the model's own, then the props'.
-        corner_uv: ``(T, 3, 2)``.
+        triangles: ``(3, T)`` of everything: the model's own, then the props'.
+        corner_uv: ``(2, 3, T)``.
         part: ``(T,)``.
         texture: Of the skin.
     """
@@ -51,7 +51,7 @@ class Head:
     points: Floats
     prop_normals: Floats
     neck: Floats
-    triangles: NDArray[np.int32]
+    triangles: Index
     corner_uv: Floats
     part: NDArray[np.uint8]
     texture: SkinTexture
@@ -62,9 +62,9 @@ class Head:
         mesh = rig.mesh
         own = shaped(rig, person)
         width = _width(own) / _width(mesh.neutral)
-        lifted = thickness(person, mesh.neutral, rig.rest_normals, _curls(mesh.neutral, person))
+        lifted = thickness(person, mesh.neutral, rig.rest_normals.T, _curls(mesh.neutral, person))
         lifted *= np.isin(np.arange(len(own)), mesh.triangles[mesh.part <= 1])
-        points = own + lifted[:, None] * rig.rest_normals
+        points = own + lifted[:, None] * rig.rest_normals.T
         hair_points, hair_normals, hair_triangles, hair_uv = curtain(person, width)
         solids: list[tuple[Solid, int]] = [((hair_points, hair_normals, hair_triangles), CURTAIN)]
         if person.glasses > 0.0:
@@ -81,10 +81,10 @@ class Head:
             rig,
             person,
             np.concatenate([points, *(solid[0] for solid, _ in solids)]),
-            np.concatenate([solid[1] for solid, _ in solids]),
+            np.ascontiguousarray(np.concatenate([solid[1] for solid, _ in solids]).T),
             np.concatenate(neck).astype(np.float32),
-            np.concatenate(triangles).astype(np.int32),
-            np.concatenate(uv).astype(np.float32),
+            np.ascontiguousarray(np.concatenate(triangles).T.astype(np.intp)),
+            np.ascontiguousarray(np.concatenate(uv).astype(np.float32).transpose(2, 1, 0)),
             np.concatenate(part).astype(np.uint8),
             paint(rig.atlas, person),
         )
@@ -111,8 +111,8 @@ def landmarks(rig: Rig, own: Floats, factors: FaceFactors) -> Floats:
     wanted = {int(marks[k]): own[marks[k]].copy() for group in FIVE for k in group}
     for name, weight in mode_weights(factors).items():
         mode = rig.mesh.expression_modes[rig.mesh.expression_names.index(name)]
-        for vertex, place in wanted.items():
-            place += np.float32(weight) * mode[vertex]
+        for vertex in wanted:
+            wanted[vertex] += np.float32(weight) * mode[vertex]
     points = np.stack([np.mean([wanted[int(marks[k])] for k in group], axis=0) for group in FIVE])
     return np.asarray(points @ rotation(factors.yaw, factors.pitch, factors.roll).T, np.float32)
 
@@ -122,7 +122,7 @@ class Posed:
     """A head before the camera: x right, y up, z towards the viewer, in units.
 
     Args:
-        points, normals: ``(V, 3)``.
+        points, normals: ``(3, V)``.
         drawn: ``(D,)`` indices of the triangles worth drawing.
         two_sided: How many of `drawn`, from the end, are seen from both sides.
         lips_depth: Of the inner lips.
@@ -130,7 +130,7 @@ class Posed:
 
     points: Floats
     normals: Floats
-    drawn: NDArray[np.int32]
+    drawn: Index
     two_sided: int
     lips_depth: float
 
@@ -146,43 +146,35 @@ def posed(head: Head, factors: FaceFactors) -> Posed:
     for eye in rig.eyes:
         centre = points[eye].mean(0)
         points[eye] = centre + (points[eye] - centre) @ gaze.T
-    normals = np.concatenate([rig.normals(points[:count]), head.prop_normals])
-    turned = rotation(factors.yaw, factors.pitch, factors.roll)
-    lips = points[rig.mesh.landmarks[_INNER_LIPS]]
+    turned = rotation(factors.yaw, factors.pitch, factors.roll).astype(np.float32)
     seen = _turned(points, head.neck, factors, turned)
-    seen_lips = seen[rig.mesh.landmarks[_INNER_LIPS]]
-    props = np.arange(len(rig.mesh.triangles), len(head.triangles), dtype=np.int32)
-    inside = _open_mouth(head, lips, seen, seen_lips)
-    return Posed(
-        seen,
-        np.asarray(normals @ turned.T.astype(np.float32), np.float32),
-        np.concatenate([rig.outer, inside, props]),
-        props.size,
-        float(seen_lips[:, 2].mean()),
-    )
+    normals = np.concatenate([rig.normals(seen[:, :count], turned), turned @ head.prop_normals], axis=1)
+    lips = rig.mesh.landmarks[_INNER_LIPS]
+    props = np.arange(len(rig.mesh.triangles), head.part.size)
+    inside = _open_mouth(head, points[lips], seen, seen[:, lips])
+    return Posed(seen, normals, np.concatenate([rig.outer, inside, props]), props.size, float(seen[2, lips].mean()))
 
 
-def _turned(points: Floats, neck: Floats, factors: FaceFactors, turned: Matrix) -> Floats:
-    body = rotation(*(share * angle for share, angle in zip(_LEAN, (factors.yaw, factors.pitch, factors.roll),
-                                                            strict=True)))  # fmt: skip
-    by_head = points @ turned.T.astype(np.float32)
+def _turned(points: Floats, neck: Floats, factors: FaceFactors, turned: Floats) -> Floats:
+    """Points ``(V, 3)`` of the head's axes -> ``(3, V)`` of the camera's."""
+    angles = (factors.yaw, factors.pitch, factors.roll)
+    body = rotation(*(share * angle for share, angle in zip(_LEAN, angles, strict=True))).astype(np.float32)
+    seen = turned @ points.T
     low = np.flatnonzero(neck)
-    by_body = (points[low] - _PIVOT.astype(np.float32)) @ body.T.astype(np.float32) + (turned @ _PIVOT).astype(
-        np.float32
-    )
-    by_head[low] += neck[low, None] * (by_body - by_head[low])
-    return np.asarray(by_head, np.float32)
+    by_body = body @ (points[low] - _PIVOT).T + (turned @ _PIVOT)[:, None]
+    seen[:, low] += neck[low] * (by_body - seen[:, low])
+    return np.asarray(seen, np.float32)
 
 
-def _open_mouth(head: Head, lips: Floats, seen: Floats, seen_lips: Floats) -> NDArray[np.int32]:
+def _open_mouth(head: Head, lips: Floats, seen: Floats, seen_lips: Floats) -> Index:
     """Triangles inside the mouth that could be seen through its opening."""
     if (lips[1:4, 1] - lips[7:4:-1, 1]).max() < _SHUT:
-        return np.zeros(0, np.int32)
+        return np.zeros(0, np.intp)
     inner = head.rig.inner
-    first = seen[head.triangles[inner, 0], :2]
+    first = seen[:2, head.triangles[0, inner]]
     margin = np.float32(0.5)
-    near = (first > seen_lips[:, :2].min(0) - margin) & (first < seen_lips[:, :2].max(0) + margin)
-    return inner[near.all(1)]
+    low, high = seen_lips[:2].min(1, keepdims=True) - margin, seen_lips[:2].max(1, keepdims=True) + margin
+    return np.asarray(inner[((first > low) & (first < high)).all(0)], np.intp)
 
 
 def _width(points: Floats) -> float:
@@ -196,7 +188,7 @@ def _curls(rest: Floats, person: Person) -> Floats:
     rng = np.random.default_rng([person.skin_seed, 2])
     total = np.zeros(len(rest), np.float32)
     for length in (1.2, 1.9, 3.0, 4.6):
-        direction = unit(rng.standard_normal((1, 3)).astype(np.float32))[0]
+        direction = unit(rng.standard_normal((3, 1)).astype(np.float32))[:, 0]
         phase = np.float32(rng.uniform(0.0, 6.28))
         total += np.sin(rest @ direction * np.float32(6.28 / length) + phase) * np.float32(0.35 * length**0.5)
     return total

@@ -34,8 +34,8 @@ class FaceMesh:
         expression_modes: float32 ``(M, N, 3)``: shifts for weights 0..1.
         expression_names: M names, such as ``mouthSmile_L``.
         triangles: int32 ``(T, 3)``, counter-clockwise seen from outside.
-        corner_uv: float32 ``(T, 3, 2)``: texture coordinates of the triangles' corners, v upwards; u from 0 to 1 for the
-            face, from 1 to 2 for the rest of the skin.
+        corner_uv: float32 ``(T, 3, 2)``: texture coordinates of the triangles' corners, v upwards; u from 0 to 1 for
+            the face, from 1 to 2 for the rest of the skin.
         part: uint8 ``(T,)``: index into `PARTS`.
         landmarks: int ``(68,)``: vertices of the Multi-PIE landmarks.
     """
@@ -58,7 +58,8 @@ def read_packed(path: Path) -> FaceMesh:
         AssetError: The file is missing, truncated, or an array is absent or of another shape than it should be.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # numpy leaves a file open that is not what it should be.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (
         OSError,

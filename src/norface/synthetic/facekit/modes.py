@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from norface.synthetic.factors import FaceFactors
 
-# Action unit -> (mode, weight at intensity 5). A mode that ends in "_" exists for the left and the right half. After the
-# owner's table of closest units; 10, 16, 23, 25 and 26 are ours: ARKit's "upper lip up" is the upper lip raiser, and lips
-# that part, are tightened or follow a dropping jaw have no mode of their own.
+# Action unit -> (mode, weight at intensity 5). A mode that ends in "_" exists for the left and the right half. After
+# the owner's table of closest units; 10, 16, 23, 25 and 26 are ours: ARKit's "upper lip up" is the upper lip raiser,
+# and lips that part, are tightened or follow a dropping jaw have no mode of their own.
 AU_MODES: dict[int, tuple[tuple[str, float], ...]] = {
     1: (("browInnerUp_", 1.0),),
     2: (("browOuterUp_", 1.0),),

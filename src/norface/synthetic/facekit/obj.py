@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -84,10 +84,8 @@ def read_folder(folder: Path, layout: Layout = OWNERS_LAYOUT) -> FaceMesh:
     if kept is not None:
         buffer = BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the arrays for allow_pickle
-        try:
+        with suppress(OutputError):  # only slower next time
             write_atomically(kept, buffer.getvalue())
-        except OutputError:
-            pass  # only slower next time
     return mesh
 
 
@@ -205,7 +203,7 @@ def _kept(folder: Path, layout: Layout) -> Path | None:
         return None
     digest = hashlib.sha256(f"{_PACKING_VERSION} {layout} {folder.resolve()}".encode())
     for path in sorted(folder.glob("*.obj")):
-        status = os.stat(path)
+        status = path.stat()
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}".encode())
     return base / "facekit" / f"{digest.hexdigest()[:32]}.npz"
 

@@ -18,7 +18,7 @@ from norface.synthetic.skin import smooth
 
 _EYES = (PARTS.index("eyeR"), PARTS.index("eyeL"))
 _INSIDE = tuple(PARTS.index(name) for name in ("mouth", "gums", "teethU", "teethD"))
-_STILL = 1e-4  # shifts below a micrometre
+_STILL = 2e-3  # shifts below 20 micrometres
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Rig:
         return Folds.of(self.atlas)
 
     @cached_property
-    def outer(self) -> NDArray[np.int32]:
+    def outer(self) -> Index:
         """Indices of the triangles of skin and eyes."""
-        return np.flatnonzero(np.isin(self.mesh.part, (*SKIN_PARTS, *_EYES))).astype(np.int32)
+        return np.flatnonzero(np.isin(self.mesh.part, (*SKIN_PARTS, *_EYES)))
 
     @cached_property
-    def inner(self) -> NDArray[np.int32]:
+    def inner(self) -> Index:
         """Indices of the triangles inside the mouth."""
-        return np.flatnonzero(np.isin(self.mesh.part, _INSIDE)).astype(np.int32)
+        return np.flatnonzero(np.isin(self.mesh.part, _INSIDE))
 
     @cached_property
     def modes(self) -> dict[str, tuple[Index, Floats]]:
@@ -86,10 +86,10 @@ class Rig:
 
     @cached_property
     def gaze_place(self) -> Floats:
-        """``(N, 3)``: direction from the eyeball's centre for its vertices at rest, 0 elsewhere."""
-        place = np.zeros_like(self.mesh.neutral)
+        """``(3, N)``: direction from the eyeball's centre for its vertices at rest, 0 elsewhere."""
+        place = np.zeros((3, len(self.mesh.neutral)), np.float32)
         for eye in self.eyes:
-            place[eye] = unit(self.mesh.neutral[eye] - self.mesh.neutral[eye].mean(0))
+            place[:, eye] = unit((self.mesh.neutral[eye] - self.mesh.neutral[eye].mean(0)).T)
         return place
 
     @cached_property
@@ -99,50 +99,53 @@ class Rig:
 
     @cached_property
     def rest_normals(self) -> Floats:
-        """``(N, 3)`` of the mean person at rest."""
-        every = _Normals(self.mesh.triangles, len(self.mesh.neutral))
-        return every.of(self.mesh.neutral)
+        """``(3, N)`` of the mean person at rest."""
+        points = np.ascontiguousarray(self.mesh.neutral.T)
+        normals = np.zeros_like(points)
+        _Normals(self.mesh.triangles).put(points, normals)
+        return normals
 
     @cached_property
     def _skin_normals(self) -> _Normals:
-        return _Normals(self.mesh.triangles[np.isin(self.mesh.part, SKIN_PARTS)], len(self.mesh.neutral))
+        return _Normals(self.mesh.triangles[np.isin(self.mesh.part, SKIN_PARTS)])
 
-    def normals(self, points: Floats) -> Floats:
-        """``(N, 3)`` of a moved mesh; what lies inside the mouth keeps those it has at rest."""
-        normals = self.rest_normals.copy()
-        skin = self._skin_normals
-        normals[skin.vertices] = skin.of(points)[skin.vertices]
+    def normals(self, points: Floats, turned: Floats) -> Floats:
+        """Normals ``(3, N)`` of a mesh before the camera ``(3, N)``; `turned` is the rotation of the head.
+
+        What lies inside the mouth keeps the normals it has at rest.
+        """
+        normals = turned @ self.rest_normals
+        self._skin_normals.put(points, normals)
         for eye in self.eyes:
-            normals[eye] = unit(points[eye] - points[eye].mean(0))
+            normals[:, eye] = unit(points[:, eye] - points[:, eye].mean(1, keepdims=True))
         return normals
 
 
 class _Normals:
     """Vertex normals, as means of the triangles around, weighted by area."""
 
-    def __init__(self, triangles: NDArray[np.int32], count: int) -> None:
-        self._triangles, self._count = triangles, count
+    def __init__(self, triangles: NDArray[np.int32]) -> None:
+        self._corners = np.ascontiguousarray(triangles.T.astype(np.intp))
         corners = triangles.ravel()
         order = np.argsort(corners, kind="stable")
         self._of = order // 3
-        self.vertices, self._starts = np.unique(corners[order], return_index=True)
+        self._vertices, self._starts = np.unique(corners[order], return_index=True)
 
-    def of(self, points: Floats) -> Floats:
-        a, b, c = (points[self._triangles[:, k]] for k in range(3))
-        u, v = b - a, c - a
-        cross = np.empty_like(u)
+    def put(self, points: Floats, normals: Floats) -> None:
+        """Overwrite `normals` ``(3, N)`` of the vertices that these triangles have."""
+        corner = points[:, self._corners]
+        u, v = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+        total = np.empty((3, self._vertices.size), np.float32)
         for k in range(3):
             i, j = (k + 1) % 3, (k + 2) % 3
-            cross[:, k] = u[:, i] * v[:, j] - u[:, j] * v[:, i]
-        normals = np.zeros((self._count, 3), np.float32)
-        normals[self.vertices] = unit(np.add.reduceat(cross[self._of], self._starts, axis=0))
-        return normals
+            total[k] = np.add.reduceat((u[i] * v[j] - u[j] * v[i])[self._of], self._starts)
+        normals[:, self._vertices] = unit(total)
 
 
 def unit(vectors: Floats) -> Floats:
-    """Vectors ``(N, 3)`` of length 1; those of length 0 stay."""
-    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return np.asarray(vectors / np.maximum(length, 1e-12)[:, None], np.float32)
+    """Vectors ``(3, N)`` of length 1; those of length 0 stay."""
+    length = np.sqrt(vectors[0] * vectors[0] + vectors[1] * vectors[1] + vectors[2] * vectors[2])
+    return np.asarray(vectors / np.maximum(length, np.float32(1e-12)), np.float32)
 
 
 def neck_share(points: Floats) -> Floats:

@@ -25,38 +25,42 @@ _MUSCLES: dict[str, dict[int, float]] = {
 }
 
 
+_SLIGHT = 0.04  # of what would be a grey level
+
+
 @dataclass(frozen=True)
 class Folds:
-    """The part of the texture that folds, per muscle group.
+    """The part of the texture that folds.
 
     Args:
-        darkness: ``(F, side, side)`` of the face's half of the texture, 0..1.
-        left: ``(side, side)``: 1 on the subject's left, 0 on its right.
+        darkness: ``(2F, side, side)`` of the face's part of the texture, 0..1: every fold on the subject's right, then
+            on its left.
     """
 
     darkness: Floats
-    left: Floats
 
     @classmethod
     def of(cls, atlas: Atlas) -> Folds:
         """Where the folds lie on a texture."""
         layers = np.stack([_fold(name, atlas) for name in _MUSCLES], axis=1)
-        texture = atlas.spread(np.column_stack([layers, smooth(-0.8, 0.8, atlas.x)]))[:, : atlas.side]
-        apart = np.ascontiguousarray(np.moveaxis(texture, -1, 0))
-        return cls(apart[:-1], apart[-1])
+        left = smooth(-0.8, 0.8, atlas.x)[:, None]
+        texture = atlas.spread(np.concatenate([layers * (1.0 - left), layers * left], axis=1))[:, : atlas.side]
+        return cls(np.ascontiguousarray(np.moveaxis(texture, -1, 0)))
 
     def light(self, factors: FaceFactors, age: float) -> Floats:
         """What of the light is left ``(side, side)`` in the folds of one expression."""
-        depth = np.float32(0.28 + 0.3 * age)
-        right, left = (self._sum(factors, sign) for sign in (-1, 1))
-        return np.asarray(1.0 - depth * (right + self.left * (left - right)).clip(0.0, 1.3), np.float32)
-
-    def _sum(self, factors: FaceFactors, sign: int) -> Floats:
-        strength = [
-            min(sum(share * factors.side(au, sign) for au, share in muscles.items()), 1.0)
-            for muscles in _MUSCLES.values()
-        ]
-        return np.asarray(np.tensordot(np.array(strength, np.float32), self.darkness, 1), np.float32)
+        strength = np.array(
+            [
+                min(sum(share * factors.side(au, sign) for au, share in muscles.items()), 1.0)
+                for sign in (-1, 1)
+                for muscles in _MUSCLES.values()
+            ],
+            np.float32,
+        )
+        left = np.ones(self.darkness.shape[1:], np.float32)
+        for fold in np.flatnonzero(strength > _SLIGHT):
+            left -= (np.float32(0.28 + 0.3 * age) * strength[fold]) * self.darkness[fold]
+        return np.maximum(left, np.float32(0.35), out=left)
 
 
 def resting_wrinkles(atlas: Atlas, age: float) -> Floats:
