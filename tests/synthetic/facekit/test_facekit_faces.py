@@ -210,8 +210,13 @@ def test_shares_out_of_range(option: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"alignment": Alignment(size=300)}, "32 to 256"), ({"seed": -1}, "seed"), ({"emotions": ("joy",)}, "joy")]
-)  # fmt: skip
+    ("changes", "message"),
+    [
+        ({"alignment": Alignment(size=300)}, "32 to 256"),
+        ({"seed": -1}, "seed"),
+        ({"emotions": ("joy",)}, "joy"),
+    ],
+)
 def test_bad_arguments(model: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         FaceKitFaces(model, **changes)  # type: ignore[arg-type]

@@ -57,10 +57,15 @@ class Head:
     texture: SkinTexture
 
     @classmethod
-    def of(cls, rig: Rig, person: Person) -> Head:
-        """Shape and paint one person (tens of milliseconds; keep it for all faces of that person)."""
+    def of(cls, rig: Rig, person: Person, own: Floats) -> Head:
+        """Dress and paint one person (tens of milliseconds; keep it for all faces of that person).
+
+        Args:
+            rig: The model.
+            person: Who.
+            own: As `shaped` returns.
+        """
         mesh = rig.mesh
-        own = shaped(rig, person)
         width = _width(own) / _width(mesh.neutral)
         lifted = thickness(person, mesh.neutral, rig.rest_normals.T, _curls(mesh.neutral, person))
         lifted *= np.isin(np.arange(len(own)), mesh.triangles[mesh.part <= 1])
@@ -95,7 +100,7 @@ def shaped(rig: Rig, person: Person) -> Floats:
     coefficients = np.array(person.shape, np.float32)[: len(rig.mesh.identity_modes)]
     if coefficients.size == 0:
         return rig.mesh.neutral.copy()
-    modes = rig.mesh.identity_modes[: coefficients.size].reshape(coefficients.size, -1).astype(np.float32)
+    modes = rig.identity_modes[: coefficients.size]
     return np.asarray(rig.mesh.neutral + (coefficients @ modes).reshape(-1, 3), np.float32)
 
 

@@ -70,6 +70,12 @@ class Rig:
         return np.flatnonzero(np.isin(self.mesh.part, _INSIDE))
 
     @cached_property
+    def identity_modes(self) -> Floats:
+        """``(K, 3 N)``, ready to be multiplied."""
+        modes = self.mesh.identity_modes
+        return np.asarray(modes.reshape(len(modes), -1), np.float32)
+
+    @cached_property
     def modes(self) -> dict[str, tuple[Index, Floats]]:
         """Name -> the vertices that a mode moves, and how far."""
         found = {}

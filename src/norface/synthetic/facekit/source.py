@@ -26,11 +26,13 @@ from norface.synthetic.facekit.raster import Floats
 from norface.synthetic.facekit.rig import Rig
 from norface.synthetic.facekit.shading import shade
 from norface.synthetic.factors import Background, FaceFactors, Light, RenderedFace, Row
-from norface.synthetic.source import check_source, draw_capture, jittered
+from norface.synthetic.source import MAX_SIZE, check_source, draw_capture, jittered
 
 _STREAM = {"identity": 10, "expression": 11, "capture": 12, "wear": 13}
 _NORMAL_LIGHT = Light(azimuth=-24.0, elevation=30.0, key=0.95, ambient=0.42)
 _LOOSE = 32.0  # units across a picture that is not aligned
+_FINER = ((72, 2.0), (112, 1.5), (176, 4.0 / 3.0), (MAX_SIZE, 1.0))
+"""Up to which size a picture is computed how much finer than it is stored: small ones need smooth edges most."""
 _COARSE = 32  # side of the background before it is enlarged: it is smooth
 
 
@@ -68,7 +70,7 @@ class FaceKitFaces:
         self.alignment, self.photo = alignment or Alignment(), photo or Photography()
         check_source(type(self).__name__, self.alignment.size, seed, emotions)
         size = self.alignment.size
-        self._fine = 2 * size if size <= 96 else 3 * size // 2
+        self._fine = round(size * next(factor for limit, factor in _FINER if size <= limit))
         self._rig = Rig(load_model(assets), side=int(np.clip(2 * size, 128, 320)), where=str(assets))
         self._head = lru_cache(maxsize=4)(self._new_head)
         self._shape = lru_cache(maxsize=4)(self._new_shape)
@@ -153,7 +155,7 @@ class FaceKitFaces:
         return developed(picture, factors, size), shrunk(bare, size)
 
     def _new_head(self, person: Person) -> Head:
-        return Head.of(self._rig, person)
+        return Head.of(self._rig, person, self._shape(person))
 
     def _new_shape(self, person: Person) -> Floats:
         return shaped(self._rig, person)
