@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from norface.synthetic.camera import rotation
 from norface.synthetic.facekit.hair import curtain, thickness
 from norface.synthetic.facekit.mesh import PARTS
-from norface.synthetic.facekit.modes import mode_weights
+from norface.synthetic.facekit.modes import gaze_weights, muscle_weights
 from norface.synthetic.facekit.paint import SkinTexture, paint
 from norface.synthetic.facekit.person import Person
 from norface.synthetic.facekit.props import Solid, glasses, shoulders
@@ -112,13 +113,17 @@ def landmarks(rig: Rig, own: Floats, factors: FaceFactors) -> Floats:
         own: As `shaped` returns.
         factors: Expression and pose.
     """
-    marks = rig.mesh.landmarks
-    wanted = {int(marks[k]): own[marks[k]].copy() for group in FIVE for k in group}
-    for name, weight in mode_weights(factors).items():
-        mode = rig.mesh.expression_modes[rig.mesh.expression_names.index(name)]
-        for vertex in wanted:
-            wanted[vertex] += np.float32(weight) * mode[vertex]
-    points = np.stack([np.mean([wanted[int(marks[k])] for k in group], axis=0) for group in FIVE])
+    muscles = muscle_weights(factors)
+    weights = muscles | gaze_weights(factors, muscles)
+    column = {name: k for k, name in enumerate(rig.mesh.expression_names)}
+    vertices = rig.mesh.landmarks[[k for group in FIVE for k in group]]
+    used = [column[name] for name in weights]
+    shift = np.tensordot(
+        np.array(list(weights.values()), np.float32), rig.mesh.expression_modes[np.ix_(used, vertices)], 1
+    )
+    moved = own[vertices] + shift
+    ends = np.cumsum([0, *(len(group) for group in FIVE)])
+    points = np.stack([moved[a:b].mean(0) for a, b in pairwise(ends)])
     return np.asarray(points @ rotation(factors.yaw, factors.pitch, factors.roll).T, np.float32)
 
 
@@ -144,9 +149,9 @@ def posed(head: Head, factors: FaceFactors) -> Posed:
     """Move a head's muscles, eyes and neck, and turn it."""
     rig, count = head.rig, len(head.rig.mesh.neutral)
     points = head.points.copy()
-    for name, weight in mode_weights(factors).items():
-        moved, shift = rig.modes[name]
-        points[moved] += np.float32(weight) * shift
+    muscles = muscle_weights(factors)
+    points[:count] += rig.expression(muscles)
+    rig.add(points, gaze_weights(factors, muscles))
     gaze = rotation(factors.gaze[0], factors.gaze[1], 0.0).astype(np.float32)
     for eye in rig.eyes:
         centre = points[eye].mean(0)
@@ -157,7 +162,13 @@ def posed(head: Head, factors: FaceFactors) -> Posed:
     lips = rig.mesh.landmarks[_INNER_LIPS]
     props = np.arange(len(rig.mesh.triangles), head.part.size)
     inside = _open_mouth(head, points[lips], seen, seen[:, lips])
-    return Posed(seen, normals, np.concatenate([rig.outer, inside, props]), props.size, float(seen[2, lips].mean()))
+    return Posed(
+        seen,
+        normals,
+        np.concatenate([rig.turned_here(turned[2]), inside, props]),
+        props.size,
+        float(seen[2, lips].mean()),
+    )
 
 
 def _turned(points: Floats, neck: Floats, factors: FaceFactors, turned: Floats) -> Floats:

@@ -46,26 +46,42 @@ NEEDED: frozenset[str] = frozenset(
 """Names of all modes that a model must have."""
 
 
-def mode_weights(factors: FaceFactors) -> dict[str, float]:
-    """Mode -> weight 0..1; modes at rest are left out. Gaze moves the lids here; the eyeballs are turned elsewhere."""
+def muscle_weights(factors: FaceFactors) -> dict[str, float]:
+    """Mode -> weight 0..1 of what the action units move; modes at rest are left out."""
     weights: dict[str, float] = {}
     for au in factors.aus:
+        right, left = factors.side(au, -1), factors.side(au, 1)
+        if right == left == 0.0:
+            continue
         for mode, full in AU_MODES.get(au, ()):
             if not mode.endswith("_"):
-                mean = 0.5 * (factors.side(au, 1) + factors.side(au, -1))
-                weights[mode] = weights.get(mode, 0.0) + full * mean
+                weights[mode] = weights.get(mode, 0.0) + full * 0.5 * (left + right)
                 continue
-            for side, sign in (("L", 1), ("R", -1)):
-                weights[mode + side] = weights.get(mode + side, 0.0) + full * factors.side(au, sign)
+            for name, activation in ((mode + "L", left), (mode + "R", right)):
+                weights[name] = weights.get(name, 0.0) + full * activation
+    for side in "LR":
+        for mode in ("eyeSquint_", "eyeWide_"):
+            if mode + side in weights:
+                weights[mode + side] *= _freedom(weights, side)
+    return {name: min(weight, 1.0) for name, weight in weights.items() if weight > 0.0}
+
+
+def gaze_weights(factors: FaceFactors, muscles: dict[str, float]) -> dict[str, float]:
+    """Mode -> weight 0..1 of the lids that follow the gaze; the eyeballs are turned elsewhere.
+
+    Args:
+        factors: Whose gaze.
+        muscles: As `muscle_weights` returns.
+    """
+    weights: dict[str, float] = {}
     left, up = factors.gaze
     for side, outwards in (("L", left), ("R", -left)):
-        weights["eyeLookOut_" + side] = max(outwards, 0.0) / _LOOK
-        weights["eyeLookIn_" + side] = max(-outwards, 0.0) / _LOOK
-        weights["eyeLookUp_" + side] = max(up, 0.0) / _LOOK
-        weights["eyeLookDown_" + side] = max(-up, 0.0) / _LOOK
-        # Lids that are closed or narrowed already do not move through each other.
-        shut = min(weights.get("eyeBlink_" + side, 0.0), 1.0)
-        for mode in ("eyeSquint_", "eyeWide_", "eyeLookUp_", "eyeLookDown_"):
-            if mode + side in weights:
-                weights[mode + side] *= 1.0 - 0.85 * shut
+        vertical = up * _freedom(muscles, side)
+        weights["eyeLookOut_" + side], weights["eyeLookIn_" + side] = outwards / _LOOK, -outwards / _LOOK
+        weights["eyeLookUp_" + side], weights["eyeLookDown_" + side] = vertical / _LOOK, -vertical / _LOOK
     return {name: min(weight, 1.0) for name, weight in weights.items() if weight > 0.0}
+
+
+def _freedom(weights: dict[str, float], side: str) -> float:
+    """How far lids still move: those that are closed already do not move through each other."""
+    return 1.0 - 0.85 * min(weights.get("eyeBlink_" + side, 0.0), 1.0)

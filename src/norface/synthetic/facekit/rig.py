@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from norface.synthetic.skin import smooth
 
 _EYES = (PARTS.index("eyeR"), PARTS.index("eyeL"))
 _INSIDE = tuple(PARTS.index(name) for name in ("mouth", "gums", "teethU", "teethD"))
+_DOUBT = 0.5  # cosine: no person and no expression turns a triangle by more than 30 degrees away from the mean person's
 _STILL = 2e-3  # shifts below 20 micrometres
 
 
@@ -64,6 +66,15 @@ class Rig:
         """Indices of the triangles of skin and eyes."""
         return np.flatnonzero(np.isin(self.mesh.part, (*SKIN_PARTS, *_EYES)))
 
+    def turned_here(self, toward: Floats) -> Index:
+        """Those of `outer` that can turn their front to a viewer in this direction ``(3,)`` in the head's axes."""
+        return self.outer[toward @ self._outer_normals > -_DOUBT]
+
+    @cached_property
+    def _outer_normals(self) -> Floats:
+        corner = self.mesh.neutral.T[:, self.mesh.triangles[self.outer].T]
+        return unit(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0], axis=0).astype(np.float32))
+
     @cached_property
     def inner(self) -> Index:
         """Indices of the triangles inside the mouth."""
@@ -79,10 +90,33 @@ class Rig:
     def modes(self) -> dict[str, tuple[Index, Floats]]:
         """Name -> the vertices that a mode moves, and how far."""
         found = {}
+        used = np.zeros(len(self.mesh.neutral), bool)
+        used[self.mesh.triangles[np.concatenate([self.outer, self.inner])]] = True
         for name, mode in zip(self.mesh.expression_names, self.mesh.expression_modes, strict=True):
-            moved = np.flatnonzero(np.abs(mode).max(1) > _STILL)
+            moved = np.flatnonzero((np.abs(mode).max(1) > _STILL) & used)
             found[name] = (moved, np.ascontiguousarray(mode[moved]))
         return found
+
+    @cached_property
+    def _moved(self) -> Callable[[tuple[tuple[str, float], ...]], Floats]:
+        # A face and its true normalized face show the same expression, one after the other.
+        @lru_cache(maxsize=1)
+        def moved(weights: tuple[tuple[str, float], ...]) -> Floats:
+            shift = np.zeros_like(self.mesh.neutral)
+            self.add(shift, dict(weights))
+            return shift
+
+        return moved
+
+    def expression(self, weights: dict[str, float]) -> Floats:
+        """Shifts ``(N, 3)`` of modes with weights; not to be changed."""
+        return self._moved(tuple(weights.items()))
+
+    def add(self, points: Floats, weights: dict[str, float]) -> None:
+        """Shift points ``(V, 3)``, of which the first N are the mesh's, by modes with weights."""
+        for name, weight in weights.items():
+            moved, shift = self.modes[name]
+            points[moved] += np.float32(weight) * shift
 
     @cached_property
     def eyes(self) -> tuple[Index, Index]:

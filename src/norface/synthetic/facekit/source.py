@@ -72,12 +72,13 @@ class FaceKitFaces:
         size = self.alignment.size
         self._fine = round(size * next(factor for limit, factor in _FINER if size <= limit))
         self._rig = Rig(load_model(assets), side=int(np.clip(2 * size, 128, 320)), where=str(assets))
+        self._person = lru_cache(maxsize=4)(self._new_person)
         self._head = lru_cache(maxsize=4)(self._new_head)
         self._shape = lru_cache(maxsize=4)(self._new_shape)
 
     def identity(self, subject: int) -> Person:
         """Who a subject is."""
-        return draw_person(self._rng("identity", subject, 0), len(self._rig.mesh.identity_modes))
+        return self._person(subject)
 
     def factors(self, subject: int, index: int) -> FaceKitFactors:
         """All factors of one face."""
@@ -153,6 +154,9 @@ class FaceKitFaces:
         picture = _background(factors, frame, size, fine)
         bare = shade(self._head(factors.identity), factors, _scaled(frame, fine / size), fine, picture)
         return developed(picture, factors, size), shrunk(bare, size)
+
+    def _new_person(self, subject: int) -> Person:
+        return draw_person(self._rng("identity", subject, 0), len(self._rig.mesh.identity_modes))
 
     def _new_head(self, person: Person) -> Head:
         return Head.of(self._rig, person, self._shape(person))
