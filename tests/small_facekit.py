@@ -94,7 +94,7 @@ def _expression(name: str, points: NDArray[np.float64], eyes: NDArray[np.bool_])
     shift = np.exp(-((distance / size) ** 2)) * (points[:, 2] > 0.0) * ~eyes
     angle = 2.4 * (sorted(NEEDED).index(name) if name in NEEDED else 0)
     away = np.array([0.3 * np.cos(angle), -1.0 if name == "jawOpen" else np.sin(angle), 0.6 * np.cos(angle)])
-    return shift[:, None] * away * (2.5 if name == "jawOpen" else 0.9)
+    return np.asarray(shift[:, None] * away * (2.5 if name == "jawOpen" else 0.9), np.float64)
 
 
 def small_arrays() -> tuple[Arrays, NDArray[np.int64]]:

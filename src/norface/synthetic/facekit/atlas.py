@@ -47,7 +47,7 @@ class Atlas:
     def of(cls, mesh: FaceMesh, side: int) -> Atlas:
         """Lay out the texture of a mesh."""
         skin = np.isin(mesh.part, SKIN_PARTS)
-        uv, corners = mesh.corner_uv[skin], mesh.triangles[skin].T
+        uv, corners = mesh.corner_uv[skin], mesh.triangles[skin].T.astype(np.intp)
         flat = np.zeros((3, uv.shape[0] * 3), np.float32)
         flat[:2] = _places(uv.reshape(-1, 2), side).T
         texels = rasterise(flat, np.arange(flat.shape[1]).reshape(-1, 3).T, 2 * side)
@@ -58,11 +58,14 @@ class Atlas:
         brow = mesh.neutral[mesh.landmarks[17:27]].astype(np.float64)
         across = np.abs(brow[:, 0]).reshape(2, 5)
         course = np.stack([0.5 * (across[0, ::-1] + across[1]), 0.5 * (brow[4::-1, 1] + brow[5:, 1])])
+        x, y, z = np.ascontiguousarray(place.T)
         return cls(
-            side,
-            texel,
-            _nearest(texel, side),
-            *(np.ascontiguousarray(place[:, k]) for k in range(3)),
+            side=side,
+            texel=texel,
+            nearest=_nearest(texel, side),
+            x=x,
+            y=y,
+            z=z,
             lips=_filled([marks[_LIPS]], side, blur=side / 200.0).ravel()[texel],
             lids=_lid_distance(marks, place, texel, side),
             brow=course[:, np.argsort(course[0])],

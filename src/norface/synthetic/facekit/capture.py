@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from norface.errors import ConfigError
 from norface.synthetic.expression import draw_expression
+from norface.synthetic.facekit.backdrop import CLUTTER
 from norface.synthetic.facekit.modes import FACEKIT_AUS
 from norface.synthetic.facekit.person import COMMON_PERSON, Person
 from norface.synthetic.factors import FaceFactors
@@ -64,6 +65,7 @@ class FaceKitFactors(FaceFactors):
 # Speech and play of the mouth, which no emotion of the prototypes has: (action unit, probability, highest intensity).
 _PLAY = ((14, 0.10, 4.0), (16, 0.06, 3.0), (18, 0.08, 4.5), (22, 0.06, 4.0), (24, 0.09, 4.5))
 _TALKING = 0.15
+_CLUTTERED = 0.45
 
 
 def draw_muscles(emotion: str, rng: np.random.Generator) -> tuple[dict[int, float], dict[int, float]]:
@@ -89,7 +91,7 @@ def draw_muscles(emotion: str, rng: np.random.Generator) -> tuple[dict[int, floa
 
 
 def draw_wear(photo: Photography, base: FaceFactors, rng: np.random.Generator) -> dict[str, object]:
-    """Fields of `FaceKitFactors` that the camera and the years determine."""
+    """Fields of `FaceKitFactors` that the procedural faces do not have, or not so."""
 
     def happens(share: float) -> bool:
         return bool(rng.random() < share)
@@ -100,8 +102,9 @@ def draw_wear(photo: Photography, base: FaceFactors, rng: np.random.Generator) -
     blur, noise, quality, resolution, share = (
         rng.uniform(0.002, 0.014), rng.gamma(1.6, 2.2), rng.integers(20, 91), rng.uniform(0.25, 0.9), rng.random()
     )  # fmt: skip
-    fading = happens(0.3)
+    fading, cluttered = happens(0.3), happens(_CLUTTERED)
     return {
+        "background": replace(base.background, kind=CLUTTER) if cluttered else base.background,
         "blur": round(float(blur), 4) if blurred else 0.0,
         "noise": round(float(min(noise, 14.0)), 2) if noisy else 0.0,
         "jpeg": int(quality) if compressed else 0,

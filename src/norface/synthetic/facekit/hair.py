@@ -36,7 +36,7 @@ def cover(person: Person, x: Floats, y: Floats, z: Floats, ragged: Floats) -> Fl
     """0..1: how much of the skin the hair hides."""
     if person.hair_volume == 0.0:
         return np.zeros(x.shape, np.float32)
-    inside = inside_hair(person, x, y, z) + np.float32(0.28) * ragged
+    inside = inside_hair(person, x, y, z) + np.float32(0.16) * ragged
     return np.asarray(smooth(-0.3, 0.45, inside) * (1.0 - beside_ear(x, y, z)), np.float32)
 
 

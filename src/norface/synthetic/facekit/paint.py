@@ -89,9 +89,11 @@ def _strands(rng: np.random.Generator, atlas: Atlas) -> Floats:
     """Strands of hair that run from the crown downwards, ``(n,)`` around 0."""
     table = cv2.GaussianBlur(rng.standard_normal((24, 512)).astype(np.float32), (0, 0), 1.1)
     angle = np.arctan2(atlas.x, atlas.z + np.float32(1.5)) / np.float32(2.0 * np.pi) + np.float32(0.5)
-    column = (angle * 511.0).astype(np.int32).clip(0, 511)
-    row = ((atlas.y + 8.0).clip(0.0, 24.0)).astype(np.int32).clip(0, 23)
-    return np.asarray(table[row, column] / table.std(), np.float32)
+    full = np.zeros((2, 2 * atlas.side * atlas.side), np.float32)
+    full[0, atlas.texel], full[1, atlas.texel] = angle * np.float32(511.0), (atlas.y + np.float32(8.0)).clip(0.0, 23.0)
+    column, row = full.reshape(2, atlas.side, 2 * atlas.side)
+    field = cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(field.ravel()[atlas.texel] / table.std(), np.float32)
 
 
 def _complexion(canvas: _Canvas, atlas: Atlas, person: Person) -> None:
@@ -115,7 +117,7 @@ def _spots(canvas: _Canvas, atlas: Atlas, person: Person, rng: np.random.Generat
         field = _noise(rng, atlas, 1.2)
         where = np.exp(-0.5 * (np.square(atlas.x / 4.5) + np.square((atlas.y - 1.5) / 2.8))) * (atlas.z > 3.0)
         canvas.tint(smooth(1.1, 2.0, field) * where * np.float32(0.9 * person.freckles), (0.66, 0.5, 0.42))
-    for _ in range(int(rng.integers(0, 5))):
+    for _ in range(person.moles):
         x, y, size = rng.uniform(-6.5, 6.5), rng.uniform(-6.0, 9.0), rng.uniform(0.1, 0.24)
         distance = np.square(atlas.x - np.float32(x)) + np.square(atlas.y - np.float32(y))
         spot = smooth(4.0 * size * size, 0.5 * size * size, distance) * (atlas.z > 2.0)
@@ -159,7 +161,7 @@ def _beard(canvas: _Canvas, atlas: Atlas, person: Person, fine: Floats) -> None:
     area = area * smooth(-10.5, -8.5, y)  # shaved throat
     below_lip = 1.0 - 0.5 * np.exp(-0.5 * (np.square((x - 1.6) / 0.6) + np.square((y + 4.7) / 0.4)))
     grown = np.float32(0.30 + 0.62 * person.beard)
-    alpha = area * (1.0 - smooth(0.2, 0.6, atlas.lips)) * below_lip * grown * (1.0 + 0.28 * fine)
+    alpha = area * (1.0 - smooth(0.2, 0.6, atlas.lips)) * below_lip * grown * (1.0 + 0.16 * fine)
     alpha = np.asarray(alpha.clip(0.0, 0.96), np.float32)
     canvas.mix(alpha, hair_colour(person) * np.float32(0.75))
     canvas.gloss *= 1.0 - 0.7 * alpha
@@ -175,9 +177,9 @@ def _brows(canvas: _Canvas, atlas: Atlas, person: Person, fine: Floats) -> None:
     half = np.float32(0.30 + 0.75 * person.brow_thickness) * np.interp(
         along, [-0.1, 0.0, 0.25, 0.7, 1.0, 1.1], [0.45, 0.8, 1.0, 0.8, 0.25, 0.1]
     ).astype(np.float32)
-    off = np.abs(y - course - np.float32(0.06) * fine)
+    off = np.abs(y - course - np.float32(0.03) * fine)
     alpha = smooth(1.15, 0.35, off / half) * smooth(-0.12, 0.06, along) * smooth(1.1, 0.95, along) * (atlas.z > 4.0)
-    alpha = alpha * np.float32(0.6 + 0.38 * person.brow_dark) * (1.0 + 0.18 * fine)
+    alpha = alpha * np.float32(0.6 + 0.38 * person.brow_dark) * (1.0 + 0.10 * fine)
     alpha = np.asarray(alpha.clip(0.0, 0.97), np.float32)
     canvas.mix(alpha, brow_colour(person))
     canvas.gloss *= 1.0 - 0.8 * alpha

@@ -26,6 +26,7 @@ class Person(Identity):
     Args:
         shape: Coefficients of the model's identity modes, standard normal; missing ones are 0.
         freckles, blotches: 0 none .. 1 many.
+        moles: How many.
         makeup: 0 none .. 1: darker lids, stronger lips.
         glasses: 0 none, else the width of the rim relative to the usual one.
         glasses_tone: 0 black .. 1 light metal.
@@ -36,6 +37,7 @@ class Person(Identity):
     shape: tuple[float, ...] = ()
     freckles: float = 0.0
     blotches: float = 0.2
+    moles: int = 0
     makeup: float = 0.0
     glasses: float = 0.0
     glasses_tone: float = 0.0
@@ -58,6 +60,7 @@ def draw_person(rng: np.random.Generator, modes: int) -> Person:
         shape=tuple(np.clip(rng.standard_normal(modes), -_SHAPE_LIMIT, _SHAPE_LIMIT).round(4).tolist()),
         freckles=float(rng.uniform(0.2, 1.0)) if looks.skin_tone < 0.4 and rng.random() < 0.3 else 0.0,
         blotches=float(rng.random()),
+        moles=int(rng.integers(0, 5)),
         makeup=float(rng.uniform(0.2, 1.0)) if made_up else 0.0,
         glasses=float(rng.uniform(0.6, 1.6)) if with_glasses else 0.0,
         glasses_tone=float(rng.random() ** 2),

@@ -7,16 +7,15 @@ from dataclasses import asdict, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from norface.errors import ConfigError
 from norface.imaging.alignment import Alignment, Points, similarity, transform
 from norface.imaging.pixels import Pixels
 from norface.labels import EMOTIONS
-from norface.synthetic.body import draw_background
-from norface.synthetic.camera import Matrix, pixel_plane
+from norface.synthetic.camera import Matrix
 from norface.synthetic.developing import developed, shrunk, worn
+from norface.synthetic.facekit.backdrop import draw_backdrop
 from norface.synthetic.facekit.capture import FaceKitFactors, Photography, draw_muscles, draw_wear
 from norface.synthetic.facekit.head import Head, landmarks, shaped
 from norface.synthetic.facekit.model import load_model
@@ -33,7 +32,6 @@ _NORMAL_LIGHT = Light(azimuth=-24.0, elevation=30.0, key=0.95, ambient=0.42)
 _LOOSE = 32.0  # units across a picture that is not aligned
 _FINER = ((72, 2.0), (112, 1.5), (176, 4.0 / 3.0), (MAX_SIZE, 1.0))
 """Up to which size a picture is computed how much finer than it is stored: small ones need smooth edges most."""
-_COARSE = 32  # side of the background before it is enlarged: it is smooth
 
 
 class FaceKitFaces:
@@ -151,7 +149,7 @@ class FaceKitFaces:
     def _render(self, factors: FaceKitFactors, frame: Matrix) -> tuple[Pixels, Floats]:
         """The picture, and how much each pixel shows bare face ``(S, S)`` 0..1."""
         size, fine = self.alignment.size, self._fine
-        picture = _background(factors, frame, size, fine)
+        picture = draw_backdrop(factors.background, frame, size, fine)
         bare = shade(self._head(factors.identity), factors, _scaled(frame, fine / size), fine, picture)
         return developed(picture, factors, size), shrunk(bare, size)
 
@@ -177,10 +175,3 @@ def _scaled(frame: Matrix, fine: float) -> Matrix:
     scaled = frame * fine
     scaled[:, 2] += 0.5 * fine - 0.5
     return scaled
-
-
-def _background(factors: FaceFactors, frame: Matrix, size: int, fine: int) -> Floats:
-    """Linear light ``(fine, fine, 3)``."""
-    x, y = pixel_plane(_scaled(frame, _COARSE / size), _COARSE)
-    coarse = draw_background(factors.background, np.stack([x, y])).reshape(_COARSE, _COARSE, 3)
-    return np.asarray(cv2.resize(coarse, (fine, fine), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -91,8 +91,9 @@ def _line(x: Floats, y: Floats, points: list[tuple[float, float]], width: float)
 
 
 def _forehead(x: Floats, y: Floats) -> NDArray[np.floating]:
-    lines = [_line(x, y - 0.15 * np.cos(x), [(0.0, h), (3.2, h + 0.1)], 0.14) for h in (7.5, 8.4, 9.2)]
-    return np.asarray(sum(lines))
+    courses = ((7.4, 2.6, 0.8), (8.2, 3.4, 1.0), (9.1, 2.2, 0.6))  # height, half width, depth
+    wavy = np.asarray(y - 0.16 * np.cos(1.1 * x) - 0.05 * np.sin(2.7 * x), np.float32)
+    return np.asarray(sum(depth * _line(x, wavy, [(0.0, h), (w, h + 0.1)], 0.17) for h, w, depth in courses))
 
 
 def _frown(x: Floats, y: Floats) -> NDArray[np.floating]:
