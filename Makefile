@@ -11,12 +11,13 @@ INSTALLED := $(VENV)/.installed-core $(WITH_WEIGHTS)
 SEED ?= 0
 FAST ?=
 DATA ?=
+ASSETS ?=
 TASK ?= fer
 SIZE ?= $(if $(DATA),96,64)
-RUN ?= runs/demo$(if $(FAST),-fast)$(if $(DATA),-$(basename $(notdir $(DATA))))$(if $(filter-out 0,$(SEED)),-seed$(SEED))
+RUN ?= runs/demo$(if $(FAST),-fast)$(if $(DATA),-$(basename $(notdir $(DATA))))$(if $(ASSETS),-facekit)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 
 TASKS := fer au au-intensity
-SETTINGS := SEED=$(SEED) FAST=$(FAST) DATA=$(DATA) SIZE=$(SIZE)
+SETTINGS := SEED=$(SEED) FAST=$(FAST) DATA=$(DATA) SIZE=$(SIZE)$(if $(ASSETS), ASSETS=$(ASSETS))
 DONE := $(RUN)/.done
 RESULTS := $(RUN)/results.json
 FACES := $(RUN)/faces
@@ -55,7 +56,8 @@ EXPRESSION = $(RUN)/teacher/expression/checkpoints/last.ckpt
 
 $(DONE)/faces: | $(DONE)/settings
 ifeq ($(DATA),)
-	$(NORFACE) faces draw --out $(FACES) --size $(SIZE) --faces_per_subject 24 --seed $(SEED) $(SUBJECTS) $(call timing,faces)
+	$(NORFACE) faces draw --out $(FACES) --size $(SIZE) --faces_per_subject 24 --seed $(SEED) $(SUBJECTS) \
+	  $(if $(ASSETS),--source facekit --assets $(ASSETS)) $(call timing,faces)
 else
 	$(NORFACE) data split --table $(DATA) --out $(FACES) --normalizer 0.66 --train 0.14 --val 0.04 --test 0.16 --seed $(SEED) $(call timing,faces)
 endif
@@ -127,6 +129,7 @@ help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s "$$(printf '\t')"
 	@echo; echo "RUN=$(RUN)  folder of the run        SEED=0   seed of everything   FAST=1  small and quick"
 	@echo "DATA=path      faces.csv or a folder instead of the built-in faces     WEIGHTS=1  also install [weights]"
+	@echo "ASSETS=path    ICT-FaceKit's files: built-in faces that look like real people (docs/facekit.md)"
 	@echo "SIZE=$(SIZE)        side of the aligned faces in pixels, a multiple of 8"
 	@echo "TASK=$(TASK)       one of $(TASKS)                       PYTHON=$(PYTHON)  3.11 or newer"
 

@@ -46,6 +46,10 @@ class DatasetError(NorfaceError):
     """A folder is not the data set that it should be, or one of its label files breaks the owner's format."""
 
 
+class AssetError(NorfaceError):
+    """A face model that the user brought is missing, truncated, or not what it should be."""
+
+
 class DetectionError(NorfaceError):
     """A detector cannot run: its network is missing, damaged or of another kind."""
 

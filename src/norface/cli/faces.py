@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+from norface.synthetic.facekit.capture import Photography
 
 DEFAULT_SUBJECTS = 200
 
@@ -18,6 +21,9 @@ def draw(
     splits: dict[str, int] | None = None,
     faces_per_split: dict[str, int] | None = None,
     target_faces: int = 0,
+    source: Literal["procedural", "facekit"] = "procedural",
+    assets: Path | None = None,
+    photo: Photography | None = None,
 ) -> None:
     """Draw the built-in faces: images, true normalized faces and the face table.
 
@@ -35,6 +41,9 @@ def draw(
         faces_per_split: Faces of each subject of a split, where it differs, such as --faces_per_split.normalizer 12.
         target_faces: Above 0: so many pictures of the target's person join the split normalizer, and the true
             normalized faces of its other people are left out of the table. With --subjects 0 there is nobody else.
+        source: procedural needs no files; facekit looks like real people and needs --assets.
+        assets: ICT-FaceKit's FaceXModel folder, or a packed .npz of it.
+        photo: What the originals of facekit suffer from: blur, compression and the like.
     """
     from norface.synthetic import draw_faces
 
@@ -48,5 +57,8 @@ def draw(
         splits=splits,
         faces_per_split=faces_per_split,
         target_faces=target_faces,
+        source=source,
+        assets=assets,
+        photo=photo,
     )
     print(f"face table: {written}")

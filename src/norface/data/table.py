@@ -155,7 +155,7 @@ class FaceTable:
 
     @property
     def knows_normalized(self) -> NDArray[np.bool_]:
-        """bool ``(N,)``: the row's true normalized face is known."""
+        """Whether each row's true normalized face is known: bool ``(N,)``."""
         if "normalized" not in self.frame.columns:
             return np.zeros(len(self), np.bool_)
         return self.frame["normalized"].notna().to_numpy(np.bool_)

@@ -239,13 +239,20 @@ def _stripped(name: bytes) -> bytes:
     return name
 
 
-def _kept_file(where: str) -> Path | None:
+def cache_folder() -> Path | None:
+    """The user's folder for what norface may make again, None where there is no home; it need not exist yet."""
     folder = os.environ.get("NORFACE_CACHE")
     if folder is None and (home := os.environ.get("XDG_CACHE_HOME")):
         folder = str(Path(home) / "norface")
     try:
-        base = Path(folder) if folder else Path.home() / ".cache" / "norface"
+        return Path(folder) if folder else Path.home() / ".cache" / "norface"
     except RuntimeError:  # nobody's home
+        return None
+
+
+def _kept_file(where: str) -> Path | None:
+    base = cache_folder()
+    if base is None:
         return None
     name = where if "://" in where else str(Path(where).resolve())
     return base / "archives" / f"{hashlib.sha256(_bytes(name)).hexdigest()[:32]}.arrow"

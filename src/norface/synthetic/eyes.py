@@ -9,7 +9,8 @@ from norface.synthetic.rig import SideRig
 from norface.synthetic.skin import Index, Skin, edge, linear, ramp, smooth, stroke
 from norface.synthetic.sphere import Floats
 
-_IRIS = np.stack(
+# Linear colours; brown to grey.
+IRIS = np.stack(
     [
         linear(62, 38, 22),
         linear(96, 62, 34),
@@ -19,9 +20,9 @@ _IRIS = np.stack(
         linear(124, 140, 152),
     ]
 )
-_SCLERA = linear(236, 230, 226)
-_LASH = linear(30, 22, 20)
-_PUPIL = linear(12, 10, 12)
+SCLERA = linear(236, 230, 226)
+LASH = linear(30, 22, 20)
+PUPIL = linear(12, 10, 12)
 
 
 def lids(side: SideRig, u: Floats, width: float, tilt: float) -> tuple[Floats, Floats]:
@@ -51,9 +52,9 @@ def paint_eye(skin: Skin, side: SideRig, factors: FaceFactors) -> None:
     _eyeball(skin, index, u, v, upper, opened, side, factors)
     span = smooth(1.12, 0.85, np.abs(u) / np.float32(width))
     lash = stroke(v - upper - 0.03, 0.085 + 0.05 * side.closed, pitch) * span
-    skin.paint(index, np.minimum(lash * 0.95, 1.0), _LASH)
+    skin.paint(index, np.minimum(lash * 0.95, 1.0), LASH)
     lower_lash = stroke(v - lower + 0.02, 0.05, pitch) * span * 0.45
-    skin.paint(index, lower_lash, _LASH)
+    skin.paint(index, lower_lash, LASH)
 
 
 def _crease(skin: Skin, index: Index, u: Floats, v: Floats, upper: Floats, side: SideRig, factors: FaceFactors) -> None:
@@ -84,14 +85,14 @@ def _eyeball(
     iris_v = v - np.float32(gaze_y + 0.03)
     radius = np.hypot(iris_u, iris_v)
     iris_radius = np.float32(person.iris_size)
-    colour = np.tile(_SCLERA, (index.size, 1))
+    colour = np.tile(SCLERA, (index.size, 1))
     corner = smooth(1.0, 1.7, np.abs(u))
     colour *= 1.0 - corner[:, None] * np.array([0.15, 0.35, 0.35], np.float32)
-    iris = ramp(_IRIS, person.iris_tone)
+    iris = ramp(IRIS, person.iris_tone)
     ring = np.float32(0.55) + np.float32(0.75) * smooth(1.0, 0.3, radius / iris_radius)
     disc = edge(iris_radius - radius, pitch)[:, None]
     colour += disc * (iris * ring[:, None] - colour)
-    colour += edge(np.float32(0.27) - radius, pitch)[:, None] * (_PUPIL - colour)
+    colour += edge(np.float32(0.27) - radius, pitch)[:, None] * (PUPIL - colour)
     skin.paint(index, opened, colour)
     lid_shadow = 1.0 - np.float32(0.55) * smooth(0.55, 0.0, upper - v)
     skin.shade[index] += opened * (np.float32(0.85) * lid_shadow - skin.shade[index])

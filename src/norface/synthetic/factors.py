@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from norface.imaging.alignment import Points
 from norface.imaging.pixels import Pixels
 from norface.synthetic.identity import Identity
+
+Row = dict[str, str | int | float]
+"""Columns of the face table."""
 
 Triple = tuple[float, float, float]
 
@@ -116,12 +119,56 @@ class RenderedFace:
 
 
 class FaceSource(Protocol):
-    """Draws any number of faces of any number of subjects, each determined by its two numbers."""
+    """Draws any number of faces of any number of subjects, each determined by its two numbers.
+
+    `factors` returns what `draw`, `landmarks` and `columns` of the same source take.
+
+    Attributes:
+        name: For the provenance of what is drawn.
+        aus: Action units that it shows.
+        drawing_version: Raised whenever the same seed would draw other pixels.
+    """
+
+    name: str
+    aus: tuple[int, ...]
+    drawing_version: int
+
+    def factors(self, subject: int, index: int) -> Any:
+        """All factors of one face."""
+        ...
 
     def face(self, subject: int, index: int) -> RenderedFace:
         """Face number `index` of one subject."""
         ...
 
+    def draw(self, factors: Any) -> RenderedFace:
+        """A face with factors of one's own choice."""
+        ...
+
+    def landmarks(self, factors: Any) -> Points:
+        """The five landmarks ``(5, 2)`` that `draw` would return, without drawing."""
+        ...
+
+    def normalized(self, factors: Any) -> Pixels:
+        """The true normalized face: uint8 RGB ``(S, S, 3)``."""
+        ...
+
+    def normalized_landmarks(self, factors: Any) -> Points:
+        """The five landmarks ``(5, 2)`` in what `normalized` draws."""
+        ...
+
+    def target_factors(self, index: int) -> Any:
+        """Expression number `index` of the target's person; all else as in `normalized`."""
+        ...
+
     def target(self) -> Pixels:
         """The common identity, neutral and frontal: uint8 RGB ``(S, S, 3)``."""
+        ...
+
+    def columns(self, factors: Any) -> Row:
+        """Columns of the face table that only this source has."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """What else determines the pixels: plain data for the provenance."""
         ...

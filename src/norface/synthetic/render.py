@@ -12,29 +12,19 @@ from norface.imaging.alignment import Points
 from norface.imaging.pixels import Pixels
 from norface.synthetic.body import draw_background, draw_body
 from norface.synthetic.camera import Matrix, pixel_pitch, pixel_plane, rotation, screen
+from norface.synthetic.developing import developed, shrunk
 from norface.synthetic.eyes import paint_brow, paint_eye
-from norface.synthetic.factors import FaceFactors, Light
+from norface.synthetic.factors import FaceFactors
 from norface.synthetic.hair import TEXTURES, brow_colour, hair, hair_colour
 from norface.synthetic.identity import Identity
+from norface.synthetic.light import illuminated
 from norface.synthetic.mouth import paint_mouth, paint_nostrils
 from norface.synthetic.rig import SIDES, FaceRig, rig
-from norface.synthetic.skin import Skin, linear, ramp, smooth
+from norface.synthetic.skin import Skin, skin_colour, smooth
 from norface.synthetic.skull import skull
 from norface.synthetic.sphere import Floats, sample
 from norface.synthetic.surface import Hits, Surface, march
 from norface.synthetic.wrinkles import paint_wrinkles
-
-_TONES = np.stack(
-    [
-        linear(248, 218, 200),
-        linear(240, 198, 172),
-        linear(224, 178, 144),
-        linear(196, 142, 106),
-        linear(152, 102, 72),
-        linear(112, 72, 52),
-        linear(78, 50, 38),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -49,8 +39,7 @@ class Head:
     def of(cls, identity: Identity) -> Head:
         """Shape one person's head (a few milliseconds; keep it for all faces of that person)."""
         shape = skull(identity)
-        red = np.array([1.0 + 0.05 * identity.skin_red, 1.0 - 0.07 * identity.skin_red, 1.0 - 0.08 * identity.skin_red])
-        return cls(shape, hair(identity, shape), np.asarray(ramp(_TONES, identity.skin_tone) * red, np.float32))
+        return cls(shape, hair(identity, shape), skin_colour(identity))
 
 
 @dataclass(frozen=True)
@@ -100,17 +89,19 @@ def render(scene: Scene, frame: Matrix, size: int) -> tuple[Pixels, NDArray[np.b
     skin, bare = _painted(scene, hits, pitch)
     picture = draw_background(scene.factors.background, camera)
     body = draw_body(scene.factors, camera, scene.pose, pitch, scene.head.skin)
-    lit = _lit(body.albedo, body.normal, body.shade, np.full(body.index.size, 0.05, np.float32), scene.factors.light)
+    lit = illuminated(
+        body.albedo, body.normal, body.shade, np.full(body.index.size, 0.05, np.float32), scene.factors.light
+    )
     picture[body.index] += body.coverage[:, None] * (lit - picture[body.index])
     front = np.full(x.size, -1e3, np.float32)
     front[body.index] = np.where(body.coverage > 0.5, body.depth, np.float32(-1e3))
     normal = _relief(scene, hits, skin, inner, pitch)
-    lit = _lit(skin.albedo, normal, skin.shade, skin.gloss, scene.factors.light) + skin.glow[:, None]
+    lit = illuminated(skin.albedo, normal, skin.shade, skin.gloss, scene.factors.light) + skin.glow[:, None]
     cover = np.where(front[hits.index] > hits.depth, np.float32(0.0), hits.coverage)
     picture[hits.index] += cover[:, None] * (lit - picture[hits.index])
     mask = np.zeros(x.size, np.float32)
     mask[hits.index] = cover * bare
-    return _developed(picture.reshape(inner, inner, 3), scene.factors, size), _shrunk(
+    return developed(picture.reshape(inner, inner, 3), scene.factors, size), shrunk(
         mask.reshape(inner, inner), size
     ) > 0.5
 
@@ -125,12 +116,6 @@ def _scaled(frame: Matrix, fine: float) -> Matrix:
     scaled = frame * fine
     scaled[:, 2] += 0.5 * fine - 0.5
     return scaled
-
-
-def _shrunk(picture: Floats, size: int) -> Floats:
-    if picture.shape[0] == size:
-        return picture
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _painted(scene: Scene, hits: Hits, pitch: float) -> tuple[Skin, Floats]:
@@ -195,37 +180,3 @@ def _relief(scene: Scene, hits: Hits, skin: Skin, inner: int, pitch: float) -> F
     normal[1] += np.clip(along_y, -0.6, 0.6)
     normal /= np.sqrt((normal * normal).sum(0)) + np.float32(1e-6)
     return np.asarray(normal, np.float32)
-
-
-def _lit(albedo: Floats, normal: Floats, shade: Floats, gloss: Floats, light: Light) -> Floats:
-    """Wrapped Lambert with red light seeping into the shadow's border, sky light, and a soft highlight."""
-    a, e = np.radians([light.azimuth, light.elevation])
-    toward = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], np.float32)
-    facing = toward @ normal
-    wrap = np.array([0.20, 0.10, 0.07], np.float32) + np.float32(0.35 * light.softness)
-    diffuse = np.maximum((facing[:, None] + wrap) / (1.0 + wrap), 0.0)
-    sky = np.float32(0.75) + np.float32(0.25) * normal[1]
-    power = np.float32(light.key) * np.array(light.colour, np.float32)
-    lit = albedo * (
-        diffuse * power * (0.45 + 0.55 * shade)[:, None] + (np.float32(light.ambient) * sky * shade)[:, None]
-    )
-    half = toward + np.array([0.0, 0.0, 1.0], np.float32)
-    half /= np.sqrt((half * half).sum())
-    shine = np.maximum(half @ normal, 0.0)
-    square = np.square(np.square(shine))
-    highlight = gloss * np.square(np.square(square)) * shade * np.float32(light.key)
-    return np.asarray(lit + (highlight[:, None] * np.float32(0.6)), np.float32)
-
-
-def _developed(picture: Floats, factors: FaceFactors, size: int) -> Pixels:
-    """Lens, sensor and tone curve."""
-    if factors.blur > 0.0:
-        spread = max(0.2, factors.blur * picture.shape[0])
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), spread), np.float32)
-    values = np.sqrt(np.clip(_shrunk(picture, size), 0.0, 1.0)) * np.float32(255.0)
-    if factors.contrast != 1.0 or factors.brightness != 0.0:
-        values = (values - 127.5) * np.float32(factors.contrast) + np.float32(127.5 + factors.brightness)
-    if factors.noise > 0.0:
-        rng = np.random.default_rng(factors.noise_seed)
-        values = values + np.float32(factors.noise) * rng.standard_normal(values.shape, np.float32)
-    return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)

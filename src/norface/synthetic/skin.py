@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from norface.synthetic.identity import Identity
 from norface.synthetic.sphere import Floats
 from norface.synthetic.surface import Hits
 
@@ -100,3 +101,22 @@ class Skin:
     def tint(self, index: Index, alpha: Floats, factor: Floats) -> None:
         """Multiply the colour by `factor` ``(3,)`` with opacity ``(n,)``."""
         self.albedo[index] *= 1.0 + alpha[:, None] * (factor - 1.0)
+
+
+_TONES = np.stack(
+    [
+        linear(248, 218, 200),
+        linear(240, 198, 172),
+        linear(224, 178, 144),
+        linear(196, 142, 106),
+        linear(152, 102, 72),
+        linear(112, 72, 52),
+        linear(78, 50, 38),
+    ]
+)
+
+
+def skin_colour(identity: Identity) -> Floats:
+    """Linear RGB ``(3,)`` of the bare skin."""
+    red = np.array([1.0 + 0.05 * identity.skin_red, 1.0 - 0.07 * identity.skin_red, 1.0 - 0.08 * identity.skin_red])
+    return np.asarray(ramp(_TONES, identity.skin_tone) * red, np.float32)

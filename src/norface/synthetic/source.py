@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,13 +13,14 @@ from norface.imaging.pixels import Pixels
 from norface.labels import EMOTIONS
 from norface.synthetic.camera import Matrix
 from norface.synthetic.expression import draw_expression
-from norface.synthetic.factors import Background, FaceFactors, Light, RenderedFace
+from norface.synthetic.factors import Background, FaceFactors, Light, RenderedFace, Row
 from norface.synthetic.identity import COMMON, Identity, draw_identity
 from norface.synthetic.render import Head, Scene, render
+from norface.synthetic.rig import RIGGED_AUS
 
 MIN_SIZE, MAX_SIZE = 32, 256
 _STREAM = {"identity": 0, "expression": 1, "capture": 2}
-_TARGET_PERSON = 1 << 30
+TARGET_PERSON = 1 << 30
 """Its number where expressions are drawn: above that of every subject."""
 _NORMAL_LIGHT = Light()
 _NORMAL_BACKGROUND = Background()
@@ -41,6 +43,10 @@ class ProceduralFaces:
         ConfigError: The size, the seed or an emotion is outside its range.
     """
 
+    name = "norface.synthetic.ProceduralFaces"
+    aus = RIGGED_AUS
+    drawing_version = 1
+
     def __init__(
         self,
         *,
@@ -51,7 +57,7 @@ class ProceduralFaces:
     ) -> None:
         self.seed, self.aligned, self.emotions = seed, aligned, emotions
         self.alignment = alignment or Alignment()
-        _check(self.alignment.size, seed, emotions)
+        check_source(type(self).__name__, self.alignment.size, seed, emotions)
         self._head = lru_cache(maxsize=8)(Head.of)
 
     def identity(self, subject: int) -> Identity:
@@ -98,7 +104,7 @@ class ProceduralFaces:
     def target_factors(self, index: int) -> FaceFactors:
         """Expression number `index` of the target's person, drawn like anybody's; all else as in `normalized`."""
         emotion = self.emotions[index % len(self.emotions)]
-        aus, skew = draw_expression(emotion, self._rng("expression", _TARGET_PERSON, index))
+        aus, skew = draw_expression(emotion, self._rng("expression", TARGET_PERSON, index))
         return FaceFactors(
             identity=COMMON, aus=aus, skew=skew, emotion=emotion, light=_NORMAL_LIGHT, background=_NORMAL_BACKGROUND
         )
@@ -111,6 +117,15 @@ class ProceduralFaces:
     def target(self) -> Pixels:
         """The common identity, neutral and frontal: uint8 RGB ``(S, S, 3)``."""
         return self.normalized(FaceFactors())
+
+    def columns(self, factors: FaceFactors) -> Row:
+        """``id_...`` columns of the face table."""
+        person = factors.identity
+        return {f"id_{field.name}": float(getattr(person, field.name)) for field in fields(person)}
+
+    def settings(self) -> dict[str, object]:
+        """Nothing but seed and alignment determines these faces."""
+        return {}
 
     @cached_property
     def _neutral_frame(self) -> Matrix:
@@ -125,13 +140,14 @@ class ProceduralFaces:
         points = scene.landmarks()
         loose = np.array([[size / 34.0, 0.0, 0.5 * size], [0.0, size / 34.0, 0.46 * size]])
         frame = similarity(points, self.alignment.template()) if self.aligned else loose
-        return scene, points, _jittered(frame, factors.jitter, size)
+        return scene, points, jittered(frame, factors.jitter, size)
 
     def _rng(self, stream: str, subject: int, index: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, subject, index + 1, _STREAM[stream]])
 
 
-def _check(size: int, seed: int, emotions: tuple[str, ...]) -> None:
+def check_source(name: str, size: int, seed: int, emotions: tuple[str, ...]) -> None:
+    """Refuse what no source can draw."""
     unknown = [name for name in emotions if name not in EMOTIONS]
     problems = [
         (not MIN_SIZE <= size <= MAX_SIZE, f"a size from {MIN_SIZE} to {MAX_SIZE} pixels", f"{size}"),
@@ -140,10 +156,11 @@ def _check(size: int, seed: int, emotions: tuple[str, ...]) -> None:
     ]
     for wrong, expected, found in problems:
         if wrong:
-            raise ConfigError(expected=expected, found=found, where="ProceduralFaces", action="Change this argument.")
+            raise ConfigError(expected=expected, found=found, where=name, action="Change this argument.")
 
 
-def _jittered(frame: Matrix, jitter: tuple[float, float, float, float], size: int) -> Matrix:
+def jittered(frame: Matrix, jitter: tuple[float, float, float, float], size: int) -> Matrix:
+    """A frame, from lengths to pixels, that is off by `FaceFactors.jitter`."""
     zoom, turn, right, down = jitter
     scale, angle, centre = 2.0**zoom, np.radians(turn), 0.5 * (size - 1)
     about = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -20,14 +20,15 @@ from norface.imaging.alignment import Alignment
 from norface.imaging.files import write_atomically, write_png
 from norface.imaging.workers import one_thread_each, start_worker
 from norface.labels import EMOTIONS, SPLITS
-from norface.synthetic.rig import RIGGED_AUS
-from norface.synthetic.rows import Row, face_row
+from norface.synthetic.facekit.capture import Photography
+from norface.synthetic.facekit.source import FaceKitFaces
+from norface.synthetic.factors import FaceSource, Row
+from norface.synthetic.rows import face_row
 from norface.synthetic.source import ProceduralFaces
 from norface.synthetic.target_person import TARGET_SPLIT, draw_target_person
 
-DRAWING_VERSION = 1
-"""Raised whenever the same seed would draw other pixels; part of the provenance."""
-
+SOURCES: tuple[str, ...] = ("procedural", "facekit")
+"""Names of the built-in faces; `facekit` needs files."""
 
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -38,6 +39,9 @@ class _Job:
     seed: int
     alignment: Alignment
     aligned: bool
+    source: str
+    assets: Path | None
+    photo: Photography | None
 
 
 _Task = tuple[_Job, int, str, int]
@@ -58,6 +62,9 @@ def draw_faces(
     faces_per_split: Mapping[str, int] | None = None,
     target_faces: int = 0,
     aligned: bool = True,
+    source: str = "procedural",
+    assets: Path | None = None,
+    photo: Photography | None = None,
     progress: bool = True,
 ) -> Path:
     """Draw faces (``images/``), their true normalized faces (``normalized/``) and ``target.png``; write the face table.
@@ -78,23 +85,27 @@ def draw_faces(
             normalizer as the subject "target", and for its other faces the table names no true normalized face: the
             situation with photographs (see docs/unpaired.md).
         aligned: See `ProceduralFaces`.
+        source: One of `SOURCES`.
+        assets: Files of the face model, for `facekit`; see `FaceKitFaces`.
+        photo: What the originals of `facekit` suffer from.
         progress: Show a progress bar.
 
     Returns:
         Path of the face table.
 
     Raises:
-        ConfigError: A number is out of range or a split is unknown.
+        ConfigError: A number is out of range, or a split or source is unknown.
+        AssetError: The face model is missing, incomplete or damaged.
         OutputError: `out` cannot be written.
     """
     names = _splits(subjects, splits)
-    job = _Job(out, seed, Alignment(size, margin, drop), aligned)
+    job = _Job(out, seed, Alignment(size, margin, drop), aligned, source, assets, photo)
     faces = dict.fromkeys((*SPLITS, ""), faces_per_subject) | dict(faces_per_split or {})
     tasks = [(job, subject, split, faces[split]) for subject, split in enumerate(names)]
     _check(job, len(names) + target_faces, min(faces.values()), processes)
-    source = ProceduralFaces(seed=seed, alignment=job.alignment, aligned=aligned)
-    _write_description(job, len(names), faces_per_subject, splits, faces_per_split)
-    write_png(out / "target.png", source.target())
+    faces_of = _source(job)
+    _write_description(job, faces_of, len(names), faces_per_subject, splits, faces_per_split)
+    write_png(out / "target.png", faces_of.target())
     rows: list[Row] = []
     with Progress(*_COLUMNS, disable=not progress) as bar:
         task = bar.add_task("drawing faces", total=sum(count for *_, count in tasks))
@@ -103,7 +114,7 @@ def draw_faces(
             bar.advance(task, len(drawn))
     if target_faces > 0:
         rows = [row | {"normalized": ""} if row["split"] == TARGET_SPLIT else row for row in rows]
-        rows += draw_target_person(source, out, target_faces, progress=progress)
+        rows += draw_target_person(faces_of, out, target_faces, progress=progress)
     return _write_table(out, rows)
 
 
@@ -127,6 +138,20 @@ def _check(job: _Job, subjects: int, faces: int, processes: int | None) -> None:
     for name, value in (("subjects", subjects), ("faces_per_subject", faces), ("processes", processes or 1)):
         if value < 1:
             raise ConfigError(expected="at least 1", found=str(value), where=name, action="Give a positive number.")
+    if job.source not in SOURCES or (job.source == "facekit") != (job.assets is not None):
+        raise ConfigError(
+            expected="source facekit with assets, or source procedural without",
+            found=f"source {job.source} and assets {job.assets}",
+            where="source",
+            action="Name the face model's files with --assets, or leave both options out.",
+        )
+    if job.photo is not None and job.source != "facekit":
+        raise ConfigError(
+            expected="photo options for source facekit alone",
+            found=f"them for source {job.source}",
+            where="photo",
+            action="Leave these options out.",
+        )
     if job.alignment.margin < 0.0:
         raise ConfigError(
             expected="a margin from 0 on",
@@ -147,13 +172,18 @@ def _drawn(tasks: list[_Task], processes: int) -> Iterator[list[Row]]:
 
 
 @lru_cache(maxsize=2)
-def _source(seed: int, alignment: Alignment, aligned: bool) -> ProceduralFaces:
-    return ProceduralFaces(seed=seed, alignment=alignment, aligned=aligned)
+def _source(job: _Job) -> FaceSource:
+    if job.source == "procedural":
+        return ProceduralFaces(seed=job.seed, alignment=job.alignment, aligned=job.aligned)
+    assert job.assets is not None  # `_check` has seen to it
+    return FaceKitFaces(
+        job.assets, seed=job.seed, alignment=job.alignment, aligned=job.aligned, photo=job.photo or Photography()
+    )
 
 
 def _draw_subject(task: _Task) -> list[Row]:
     job, subject, split, faces = task
-    source = _source(job.seed, job.alignment, job.aligned)
+    source = _source(job)
     rows = []
     for index in range(faces):
         face_id = f"s{subject:05d}_{index:04d}"
@@ -176,17 +206,24 @@ def _draw_subject(task: _Task) -> list[Row]:
                 normalized=normalized,
                 landmarks=flat,
                 factors=factors,
+                aus=source.aus,
+                own=source.columns(factors),
             )
         )
     return rows
 
 
 def _write_description(
-    job: _Job, subjects: int, faces: int, splits: Mapping[str, int] | None, faces_per_split: Mapping[str, int] | None
+    job: _Job,
+    source: FaceSource,
+    subjects: int,
+    faces: int,
+    splits: Mapping[str, int] | None,
+    faces_per_split: Mapping[str, int] | None,
 ) -> None:
     """``faces.json``; refuses a folder that holds faces of other settings."""
     provenance: dict[str, object] = {
-        "source": "norface.synthetic.ProceduralFaces",
+        "source": source.name,
         "seed": job.seed,
         "subjects": subjects,
         "faces_per_subject": faces,
@@ -194,12 +231,12 @@ def _write_description(
         "faces_per_split": dict(faces_per_split or {}),
         "aligned": job.aligned,
         "crop": {"size": job.alignment.size, "margin": job.alignment.margin, "drop": job.alignment.drop},
-        "drawing_version": DRAWING_VERSION,
+        "drawing_version": source.drawing_version,
         "norface": norface.__version__,
-    }
+    } | source.settings()
     description = {
         "emotions": list(EMOTIONS),
-        "aus": list(RIGGED_AUS),
+        "aus": list(source.aus),
         "alignment": job.alignment.describe() if job.aligned else None,
         "provenance": provenance,
     }
@@ -215,8 +252,8 @@ def _check_same(path: Path, provenance: Mapping[str, object]) -> None:
     except (OSError, ValueError, AttributeError):
         found = {}
     # More subjects or faces than before extend a folder; anything else would mix two data sets.
-    fixed = ("source", "seed", "aligned", "crop", "drawing_version")
-    different = [name for name in fixed if found.get(name) != provenance[name]]
+    fixed = ("source", "seed", "aligned", "crop", "drawing_version", "model", "photo")
+    different = [name for name in fixed if found.get(name) != provenance.get(name)]
     if different:
         raise ConfigError(
             expected="an empty folder, or faces drawn with the same settings",
