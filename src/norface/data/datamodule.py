@@ -23,10 +23,11 @@ from norface.data.caching import Alone, build_cache, cached_rows, find_cache
 from norface.data.dataset import FaceDataset, PairDataset, face_rows
 from norface.data.few import FewSubjects
 from norface.data.folds import Fold
-from norface.data.images import FaceReader, ImageReader, WhereKnown
+from norface.data.images import FaceReader, ImageReader
 from norface.data.label_counts import class_counts, known_counts, occurrence_rates
 from norface.data.memory import FromCache, load_split
-from norface.data.pairs import PairDraw, PairPolicy
+from norface.data.pairing import pair_dataset
+from norface.data.pairs import PairPolicy
 from norface.data.protocol import describe_protocol
 from norface.data.sampling import EpochSampler, WeightedEpochSampler
 from norface.data.splits import DEFAULT_SHARES, assign_splits, check_not_empty, check_subject_exclusive
@@ -363,7 +364,12 @@ class FaceDataModule(L.LightningDataModule):
         if self.pairs is not None and role != "predict":
             # Evaluation asks for what is used later: the common target, where there is one.
             common = role != "train" and self.pairs.fixed_target > 0
-            return self._pair_dataset(PairPolicy(1.0, 0.0, 0.0) if common else self.pairs, split, augment)
+            policy = PairPolicy(1.0, 0.0, 0.0) if common else self.pairs
+            pairs, bad = pair_dataset(
+                self._reader, self.usable_rows(split), self._people, policy, augment=augment, seed=self.seed
+            )
+            self._note_bad(bad)
+            return pairs
         rows = self.usable_rows(split)
         reads: tuple[ImageReader, ...] = (self._reader.originals,)
         if self.source == "truth":
@@ -377,25 +383,6 @@ class FaceDataModule(L.LightningDataModule):
         normalized = images.readers[1] if len(reads) > 1 else None
         known = face_rows(self.table, images.rows, self._people)
         return FaceDataset(known, images.readers[0], normalized=normalized, augment=augment, seed=self.seed)
-
-    def _pair_dataset(self, policy: PairPolicy, split: str | None, augment: Augmentation | None) -> PairDataset:
-        fixed, rows, known = policy.fixed_target > 0, self.usable_rows(split), self.table.knows_normalized
-        reads: tuple[ImageReader, ...] = (self._reader.originals,)
-        if fixed and known[rows].any():
-            reads = (*reads, WhereKnown(self._reader.truths, known, self.alignment.size))
-        images = load_split(reads, rows, self.alignment.size)
-        self._note_bad(images.bad)
-        people = face_rows(self.table, images.rows, self._people)
-        return PairDataset(
-            people,
-            images.readers[0],
-            PairDraw(policy, people.subjects, seed=self.seed),
-            truth=images.readers[1] if len(reads) > 1 else None,
-            known=known[images.rows] if len(reads) > 1 else None,
-            target=self._reader.target() if fixed else None,
-            augment=augment,
-            seed=self.seed,
-        )
 
     def _note_bad(self, bad: dict[int, str]) -> None:
         if bad:
