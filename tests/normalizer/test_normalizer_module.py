@@ -203,7 +203,8 @@ def test_previews_are_drawn_before_and_after_training(make_task: Make, fit: Fit,
 
 def test_validation_reports_what_survives(make_task: Make, fit: Fit) -> None:
     metrics = fit(make_task()).logged_metrics
-    assert {"val/expression_r2", "val/identity_to_target", "val/expression_distance"} <= metrics.keys()
+    wanted = {"val/expression_r2", "val/identity_to_target", "val/expression_distance", "val/head_pose_distance"}
+    assert wanted <= metrics.keys()
 
 
 def test_people_of_teachers_and_encoder_are_named(make_task: Make, fit: Fit, tmp_path: Path) -> None:

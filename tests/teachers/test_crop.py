@@ -26,11 +26,13 @@ def test_the_five_points_land_where_the_other_network_wants_them(alignment: Alig
 def test_a_larger_crop_repeats_the_border() -> None:
     points = (ARCFACE_112 + 100) * 0.5  # a frame with much room around the face
     crop = TemplateCrop(points, 156)
-    image = torch.rand(1, 3, 64, 64) * 2 - 1
+    image = torch.zeros(1, 3, 64, 64)
+    image[..., :8, :8], image[..., -8:, -8:] = 0.5, -0.5  # two corners of a plain picture
     found = crop(image)
     assert found.shape == (1, 3, 156, 156)
-    assert torch.allclose(found[0, :, 0, 0], image[0, :, 0, 0], atol=1e-4)
-    assert torch.allclose(found[0, :, -1, -1], image[0, :, -1, -1], atol=1e-4)
+    assert torch.allclose(found[..., 0, 0], torch.full((1, 3), 0.5), atol=1e-4)
+    assert torch.allclose(found[..., -1, -1], torch.full((1, 3), -0.5), atol=1e-4)
+    assert float(found[..., 78, 78].abs().max()) < 1e-4
 
 
 def test_fine_stripes_do_not_alias() -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("onnx2torch")
 pytest.importorskip("onnxruntime")
 
 from norface.errors import CheckpointError, ConfigError
-from norface.teachers.onnx_network import Slice, load_onnx
+from norface.teachers.onnx_network import PRelu, Slice, load_onnx
 from teachers.tiny_onnx import identity_network, save
 
 I64 = np.int64
@@ -41,6 +41,21 @@ def test_slices_are_those_of_onnx_runtime(
     network = load_onnx(path, expected="a slice")
     assert any(isinstance(module, Slice) for module in network.modules())
     np.testing.assert_array_equal(network(torch.from_numpy(x)).numpy(), wanted)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 5, 1), (4, 5, 6)])
+def test_leaky_units_are_those_of_onnx_runtime(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    import onnxruntime
+    from onnx import helper
+
+    slope = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+    node = helper.make_node("PRelu", ["x", "slope"], ["y"])
+    path = save(tmp_path / "p.onnx", [node], {"slope": slope}, inputs={"x": (4, 5, 6)}, outputs={"y": (4, 5, 6)})
+    x = np.random.default_rng(1).normal(size=(4, 5, 6)).astype(np.float32)
+    (wanted,) = onnxruntime.InferenceSession(str(path)).run(None, {"x": x})
+    network = load_onnx(path, expected="a leaky unit")
+    assert any(isinstance(module, PRelu) for module in network.modules())
+    np.testing.assert_allclose(network(torch.from_numpy(x)).numpy(), wanted, rtol=1e-6)
 
 
 def test_networks_are_frozen_and_compute_the_same(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def blendshape_network(path: Path, *, points: int, names: int) -> Path:
         helper.make_node("Reshape", ["one", "vector"], ["y"]),
     ]
     constants: dict[str, NDArray[Any]] = {
-        "unit": np.array([0.05], np.float32),
+        "unit": np.array([0.01], np.float32),
         "flat": np.array([1, 2 * points]),
         "w": weight,
         "first": np.array([0]),

@@ -86,7 +86,7 @@ def make_teachers(path: Path) -> list[Teacher]:
         parser.add_argument(f"--{kind}", type=base | None, default=None)
     parsed = parser.parse_object(named)
     check_classes(parsed)
-    built = parser.instantiate_classes(parsed)
+    built = parser.instantiate(parsed)
     return [built[kind] for kind in KINDS if built[kind] is not None]
 
 

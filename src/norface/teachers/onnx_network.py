@@ -26,6 +26,7 @@ def load_onnx(path: Path, *, expected: str) -> nn.Module:
     """
     try:
         import onnx2torch
+        from onnx2torch.node_converters.activations import OnnxPReLU
         from onnx2torch.node_converters.slice import OnnxSlice
     except ImportError as error:
         raise ConfigError(
@@ -38,9 +39,10 @@ def load_onnx(path: Path, *, expected: str) -> nn.Module:
         network: nn.Module = onnx2torch.convert(str(path))
     except Exception as error:  # protobuf, onnx and onnx2torch raise types of their own
         raise unusable(path, error, expected=expected) from error
+    ours = {OnnxSlice: Slice, OnnxPReLU: PRelu}
     for name, module in list(network.named_modules()):
-        if isinstance(module, OnnxSlice):
-            network.set_submodule(name, Slice())
+        if type(module) in ours:
+            network.set_submodule(name, ours[type(module)]())
     return network.eval().requires_grad_(False)
 
 
@@ -73,3 +75,11 @@ class Slice(nn.Module):
             else:
                 index[axis] = slice(first, last, stride)
         return data[tuple(index)]
+
+
+class PRelu(nn.Module):
+    """ONNX's PRelu; onnx2torch's own indexes by a mask: most of the time of a backward pass, and a GPU has to wait."""
+
+    def forward(self, data: Tensor, slope: Tensor) -> Tensor:
+        """Any tensor, and slopes that broadcast to it."""
+        return torch.where(data >= 0, data, data * slope)
