@@ -20,7 +20,7 @@ def words(run: Path, *more: str) -> list[str]:
     configs = [word for name in ("trainer", *more) for word in ("--config", f"configs/{name}.yaml")]
     model = ["--model", "EmotionTask", "--model.features", "16", "--model.hidden", "16", "--model.grid", "2"]
     model += ["--model.backbone", "norface.backbones.ConvEncoder", "--model.backbone.widths", "[8, 16]"]
-    trainer = ["--trainer.max_epochs", "4", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    trainer = ["--trainer.max_epochs", "4", "--trainer.accelerator", "cpu"]
     data = ["--allow_code", "bright_corners", "--data", "bright_corners.BrightCorners"]
     place = ["--run", str(run), "--results", str(run / "results.json"), "--test_after_fit", "true"]
     return ["fit", *configs, *data, *model, *trainer, *place]
