@@ -25,6 +25,7 @@ class Size:
         hidden: Hidden units of one expert.
         faces: In a batch; two streams each.
         labels: Gates of the output mixture.
+        steps: In a round.
     """
 
     name: str
@@ -32,18 +33,20 @@ class Size:
     hidden: int
     faces: int
     labels: int
+    steps: int
 
 
-SIZES = (Size("demo", 128, 128, 32, 8), Size("ViT-B", 768, 3072, 64, 12))
+SIZES = (Size("demo", 128, 128, 32, 8, 40), Size("ViT-B", 768, 3072, 64, 12, 3))
 
 
 def measure(*, quick: bool = False) -> list[Figure]:
     """Both mixtures at both sizes."""
-    rounds, steps = (1, 1) if quick else (7, 20)
-    return [one for size in (SIZES[:1] if quick else SIZES) for one in measure_size(size, rounds, steps)]
+    if quick:
+        return measure_size(SIZES[0], rounds=1, steps=1)
+    return [one for size in SIZES for one in measure_size(size, rounds=7, steps=size.steps)]
 
 
-def measure_size(size: Size, rounds: int, steps: int) -> list[Figure]:
+def measure_size(size: Size, *, rounds: int, steps: int) -> list[Figure]:
     """Forward and backward in training, in turns; the dense blocks do the arithmetic of the experts, and no more."""
     features, hidden, both = size.features, size.hidden, 2 * size.features
     sizes = {"experts": EXPERTS, "top_k": TOP_K}
