@@ -147,9 +147,9 @@ def pupil(image: np.ndarray, near: np.ndarray) -> np.ndarray:
 def test_landmarks_are_where_they_are_seen(model: Path, aligned: bool) -> None:
     source = FaceKitFaces(model, alignment=Alignment(size=128), aligned=aligned, photo=CLEAN)
     front = Light(azimuth=0.0, elevation=10.0)
-    for pose in ({}, {"yaw": 18.0}, {"pitch": -8.0, "roll": 9.0}):
+    for yaw, pitch, roll in ((0.0, 0.0, 0.0), (18.0, 0.0, 0.0), (0.0, -8.0, 9.0)):
         # The eyeballs look back at the camera, so that the pupils lie on its line to their centres.
-        face = source.draw(FaceKitFactors(light=front, gaze=(-pose.get("yaw", 0.0), -pose.get("pitch", 0.0)), **pose))
+        face = source.draw(FaceKitFactors(light=front, gaze=(-yaw, -pitch), yaw=yaw, pitch=pitch, roll=roll))
         for point in face.landmarks[:2]:
             assert np.abs(pupil(face.image, point) - point).max() < 3.5
             assert face.mask[tuple(np.round(point[::-1]).astype(int))]

@@ -8,6 +8,7 @@ import pytest
 
 from norface.errors import AssetError
 from norface.synthetic.facekit import obj
+from norface.synthetic.facekit.mesh import PARTS
 from norface.synthetic.facekit.model import load_model
 from norface.synthetic.facekit.obj import OWNERS_LAYOUT, read_folder
 from small_facekit import small_arrays, small_layout, write_folder
@@ -65,7 +66,7 @@ def test_a_broken_cache_is_made_again(folder: Path) -> None:
 
 
 def test_the_owners_layout_is_whole() -> None:
-    ranges = [OWNERS_LAYOUT.ranges[name] for name in obj.PARTS]
+    ranges = [OWNERS_LAYOUT.ranges[name] for name in PARTS]
     assert all(a < b <= c for (a, b), (c, _) in pairwise(ranges))
     assert len(OWNERS_LAYOUT.landmarks) == 68
     assert ranges[-1][1] == OWNERS_LAYOUT.vertices
