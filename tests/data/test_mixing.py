@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from norface.data.datamodule import FaceDataModule
 from norface.data.mixing import mix, named
+from norface.data.pairs import PairPolicy
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, SplitError, TableError
 from norface.imaging.alignment import Alignment
+from norface.imaging.convert import to_tensor
 from norface.imaging.files import write_png
+from norface.synthetic import draw_faces
 from small_tables import small_table
 
 BP4D = {"dataset": "bp4d"}
@@ -112,3 +117,25 @@ def test_a_mixed_table_is_saved_and_loaded(tmp_path: Path) -> None:
     assert loaded.frame["subject"].tolist() == ["one:s1"] * 2 + ["two:s1"] * 2
     assert loaded.root.resolve() == tmp_path.resolve()
     assert loaded.emotion_codes().tolist() == mixed.emotion_codes().tolist()
+
+
+def test_photographs_and_pictures_of_the_targets_person(tmp_path: Path) -> None:
+    draw_faces(tmp_path / "target", subjects=0, target_faces=9, size=32, processes=1, progress=False)
+    splits = {"normalizer": 1, "val": 1}
+    draw_faces(tmp_path / "photographs", splits=splits, faces_per_subject=2, size=32, processes=1, progress=False)
+    photographs, target = FaceTable.load(tmp_path / "photographs"), FaceTable.load(tmp_path / "target")
+    photographs = photographs.with_frame(photographs.frame.drop(columns="normalized"))
+    mixed = mix({"photographs": photographs, "target": target})
+    assert mixed.knows_normalized.tolist() == [False] * 4 + [True] * 9
+    mixed.save(tmp_path / "both")
+    data = FaceDataModule(
+        str(tmp_path / "both"), batch_size=11, train_split="normalizer", pairs=PairPolicy(1.0, 0.0, 0.0)
+    )
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert sorted(batch["has_truth"].tolist()) == [False] * 2 + [True] * 9
+    known = batch["has_truth"]
+    assert torch.equal(batch["truth"][known], batch["original"][known])
+    neutral = mixed.frame.index[(mixed.frame["emotion"] == "neutral") & mixed.knows_normalized]
+    pictures = [to_tensor(mixed.images.read(mixed.frame["normalized"][row])) for row in neutral]
+    assert any(torch.equal(data.target, picture) for picture in pictures)
