@@ -63,7 +63,8 @@ def test_identity_tells_people_apart_and_finds_the_target_in_true_faces() -> Non
     test, target = faces(1), draw(torch.zeros(1), torch.zeros(1, 3))
     figures = dict(judge_identity(ColourTeacher(), test, target))
     embedding = ColourTeacher()(test.original)
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for i in range(len(embedding)):
         for j in range(len(embedding)):
             if i != j:

@@ -111,7 +111,7 @@ def test_teachers_learn_how_the_faces_are_cropped(make_task: Make, fit: Fit) -> 
     asked: list[Alignment] = []
     for teacher in task.teachers.values():
         assert teacher is not None
-        teacher.aligned_as = asked.append  # type: ignore[method-assign]
+        teacher.aligned_as = asked.append  # type: ignore[method-assign, assignment]
     metrics = fit(task).callback_metrics
     assert asked == [ToyFaces.alignment] * 3
     assert "val/head_pose_distance" in metrics

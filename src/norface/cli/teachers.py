@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -39,7 +39,7 @@ def gate_teachers(
     from norface.teachers import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher
 
     made = make_teachers(teachers)
-    source = "truth" if FaceTable.load(table).has_normalized else "none"
+    source: Literal["truth", "none"] = "truth" if FaceTable.load(table).has_normalized else "none"
     data = FaceDataModule(str(table), image_size=image_size, train_split=train_split, seed=seed, source=source)
     data.prepare_data()
     data.setup()
