@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
+from norface.cli.allowed_code import only_code_of
 from norface.cli.main import USAGE, main
+from norface.cli.teachers import make_teachers
 from norface.data.table import FaceTable, TableMeta
 from norface.imaging.alignment import Alignment
 from norface.imaging.convert import to_pixels
 from norface.imaging.files import write_png
+from norface.teachers import CombinedExpression
 from toy_world import SIZE, draw
 
 TEACHERS = """
@@ -68,6 +71,16 @@ def test_the_teachers_of_a_configuration_are_measured(
     assert [name for name in ("ColourTeacher", "BarTeacher", "TiltTeacher") if f"\n{name}\n" not in shown] == []
     (line,) = (line for line in shown.splitlines() if "AU R², originals" in line)
     assert float(line.split()[-1]) > 0.5
+
+
+def test_several_expression_teachers_can_be_named(tmp_path: Path) -> None:
+    parts = "[{class_path: toy_world.BarTeacher}, {class_path: toy_world.BarTeacher}]"
+    text = f"expression_teacher: {{class_path: CombinedExpression, init_args: {{teachers: {parts}, shares: [1, 3]}}}}"
+    (tmp_path / "teachers.yaml").write_text(text)
+    with only_code_of(["toy_world"]):
+        (teacher,) = make_teachers(tmp_path / "teachers.yaml")
+    assert isinstance(teacher, CombinedExpression)
+    assert teacher.names == ("AU12", "AU12") and teacher.emphasis == (0.25, 0.75)
 
 
 @pytest.mark.parametrize(
