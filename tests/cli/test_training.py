@@ -96,6 +96,21 @@ def test_fit_from_scratch_forgets_old_curves() -> None:
     assert curve() == [1]
 
 
+def test_curves_go_to_tensorboard_too_where_it_is_installed() -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def steps() -> list[int]:
+        events = EventAccumulator("run/tensorboard")
+        events.Reload()
+        return [event.step for event in events.Scalars("train/loss")]
+
+    assert run("fit") == 0
+    assert steps() == curve() == [1, 3]
+    assert run("fit", epochs=1) == 0  # anew: the curves of the run before are forgotten
+    assert steps() == curve() == [1]
+
+
 def test_testing_keeps_the_record_of_training() -> None:
     assert run("fit") == 0
     record = Path("run/fit.yaml").read_text()

@@ -6,6 +6,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning as L
@@ -304,7 +305,9 @@ class ClassifierTask(L.LightningModule, ABC):
             self.log(
                 f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
             )
-        require_finite({"loss": loss.detach()}, where=f"{type(self).__name__}, {split} step {self.global_step}")
+        where = f"{type(self).__name__}, {split} step {self.global_step}"
+        folder = Path(self.trainer.default_root_dir)
+        require_finite({"loss": loss.detach()}, where=where, batch=batch, folder=folder)
         return answer, loss + self.balance_weight * answer.balance
 
     def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:
