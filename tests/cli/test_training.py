@@ -166,6 +166,13 @@ def test_bug_keeps_its_traceback() -> None:
         run("fit", "--model.width", "-1")
 
 
+def test_a_network_that_does_not_fit_into_memory_says_what_to_lower(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", "--model.width", str(2**55)) == USAGE
+    error = capsys.readouterr().err
+    assert "Lower the batch size first" in error
+    assert "Traceback" not in error
+
+
 def test_users_mistake_found_while_building_is_not_buried(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", "--data.scale", "0") == USAGE
     error = capsys.readouterr().err
