@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -18,10 +20,25 @@ def test_only_matrices_and_kernels_that_train_decay() -> None:
     assert len(free["params"]) == 3  # type: ignore[arg-type]
 
 
-def test_losses_that_are_not_finite_are_named() -> None:
-    require_finite({"a": torch.tensor(1.0)}, where="here")
-    with pytest.raises(TrainingError, match=r"here: expected finite losses, found a = 1, b = inf"):
-        require_finite({"a": torch.tensor(1.0), "b": torch.tensor(torch.inf)}, where="here")
+def test_losses_that_are_not_finite_are_named_and_their_batch_is_kept(tmp_path: Path) -> None:
+    batch = {"original": torch.ones(2, 3, requires_grad=True), "face_id": ["a", "b"]}
+    good, bad = torch.tensor(1.0), torch.tensor(torch.inf)
+    require_finite({"a": good}, where="here", batch=batch, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(TrainingError, match=r"here: expected finite losses, found a = 1, b = inf") as caught:
+        require_finite({"a": good, "b": bad}, where="here", batch=batch, folder=tmp_path / "run")
+    (path,) = (tmp_path / "run").iterdir()
+    assert str(path) in caught.value.action
+    kept = torch.load(path, weights_only=True)
+    assert kept["losses"] == {"a": 1.0, "b": torch.inf}
+    assert kept["batch"]["face_id"] == ["a", "b"]
+    assert torch.equal(kept["batch"]["original"], torch.ones(2, 3))
+
+
+def test_a_batch_that_cannot_be_kept_does_not_hide_the_loss(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(TrainingError, match=r"found a = nan.*could not be saved"):
+        require_finite({"a": torch.tensor(torch.nan)}, where="here", batch={}, folder=tmp_path / "run")
 
 
 def test_steps_draw_differently_and_repeatably() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import torch
+import torch._functorch.config as functorch
 from torch import Tensor, nn
 
 from norface.errors import TrainingError
+
+BROKEN_BATCH = "broken-batch"
+"""Name of the file that a batch is saved to when a loss is not finite, before its number and ``.pt``."""
 
 
 def decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
@@ -19,24 +25,39 @@ def decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> lis
     ]
 
 
-def require_finite(parts: Mapping[str, Tensor], *, where: str) -> None:
-    """Stop before a step that would destroy the weights.
+def require_finite(parts: Mapping[str, Tensor], *, where: str, batch: Mapping[str, object], folder: Path) -> None:
+    """Stop before a step that would destroy the weights, and keep what led there.
 
     Args:
         parts: Loss terms by name, scalars.
         where: Run, epoch and batch.
+        batch: What they were computed from: tensors and plain data.
+        folder: Of the run; the batch is saved there, with the terms.
 
     Raises:
         TrainingError: One is not finite; all are named with their values.
     """
     # One question for all of them: on a GPU, each answer would wait for everything that is still to be computed.
     if not bool(torch.isfinite(torch.stack([value.detach() for value in parts.values()])).all()):
+        values = {name: value.item() for name, value in parts.items()}
         raise TrainingError(
             expected="finite losses",
-            found=", ".join(f"{name} = {value.item():g}" for name, value in parts.items()),
+            found=", ".join(f"{name} = {value:g}" for name, value in values.items()),
             where=where,
-            action="Lower model.init_args.lr, or look for broken images and labels with `norface data check`.",
+            action=f"Lower model.init_args.lr, or look for broken images and labels with `norface data check`. "
+            f"The batch {_save(batch, values, folder)}.",
         )
+
+
+def _save(batch: Mapping[str, object], values: Mapping[str, float], folder: Path) -> str:
+    content = {key: value.detach().cpu() if isinstance(value, Tensor) else value for key, value in batch.items()}
+    path = folder / f"{BROKEN_BATCH}-{os.getpid()}.pt"  # several processes may fail in the same step
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save({"batch": content, "losses": dict(values)}, path)
+    except (OSError, RuntimeError) as error:  # a full disk must not hide what went wrong first
+        return f"could not be saved: {error}"
+    return f"is in {path} (`torch.load`), its faces by `face_id`"
 
 
 def fuses(parameters: Iterable[nn.Parameter], precision: str) -> bool:
@@ -54,6 +75,9 @@ def fuses(parameters: Iterable[nn.Parameter], precision: str) -> bool:
 
 def compile_in_place(*networks: nn.Module) -> None:
     """Let `torch.compile` translate calls of these networks; unlike its wrapper this leaves names of weights alone."""
+    # Else a compiled network can be differentiated once only, but the balance report asks each loss term by itself.
+    if hasattr(functorch, "donated_buffer"):  # since torch 2.6
+        functorch.donated_buffer = False
     for network in networks:
         network.compile()
 

@@ -96,6 +96,21 @@ def test_fit_from_scratch_forgets_old_curves() -> None:
     assert curve() == [1]
 
 
+def test_curves_go_to_tensorboard_too_where_it_is_installed() -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def steps() -> list[int]:
+        events = EventAccumulator("run/tensorboard")
+        events.Reload()
+        return [event.step for event in events.Scalars("train/loss")]
+
+    assert run("fit") == 0
+    assert steps() == curve() == [1, 3]
+    assert run("fit", epochs=1) == 0  # anew: the curves of the run before are forgotten
+    assert steps() == curve() == [1]
+
+
 def test_testing_keeps_the_record_of_training() -> None:
     assert run("fit") == 0
     record = Path("run/fit.yaml").read_text()
@@ -149,6 +164,13 @@ def test_users_mistake_in_training_is_one_block_without_traceback(capsys: pytest
 def test_bug_keeps_its_traceback() -> None:
     with pytest.raises(Exception, match="negative dimension"):
         run("fit", "--model.width", "-1")
+
+
+def test_a_network_that_does_not_fit_into_memory_says_what_to_lower(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", "--model.width", str(2**55)) == USAGE
+    error = capsys.readouterr().err
+    assert "Lower the batch size first" in error
+    assert "Traceback" not in error
 
 
 def test_users_mistake_found_while_building_is_not_buried(capsys: pytest.CaptureFixture[str]) -> None:

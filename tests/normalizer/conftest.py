@@ -34,10 +34,9 @@ def fit(tmp_path: Path) -> Callable[..., lightning.Trainer]:
     def run(
         task: NormalizerTask, data: ToyFaces | None = None, *, ckpt: str | None = None, **options: Any
     ) -> lightning.Trainer:
-        options = {"max_epochs": 1, "enable_checkpointing": False, **options}
+        options = {"max_epochs": 1, "enable_checkpointing": False, "logger": False, **options}
         trainer = lightning.Trainer(
             accelerator="cpu",
-            logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from lightning.pytorch.loggers import Logger
 
 from norface.errors import CheckpointError, ConfigError, TrainingError
 from norface.imaging.alignment import Alignment
@@ -42,6 +43,17 @@ class Watch(lightning.Callback):
             self.moved.append((not same(g, snapshot(task.generator)), not same(d, snapshot(task.discriminator))))
 
         task._step = watched  # type: ignore[method-assign, assignment]
+
+
+class Keep(lightning.Callback):
+    """Saves a checkpoint after the first epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.current_epoch == 0:
+            trainer.save_checkpoint(self.path)
 
 
 def test_each_step_moves_only_its_own_network(make_task: Make, fit: Fit) -> None:
@@ -131,19 +143,16 @@ def test_resumed_run_equals_an_uninterrupted_one(make_task: Make, fit: Fit, tmp_
     whole = make_task()
     fit(whole, max_epochs=3)
 
-    class Stop(lightning.Callback):
-        def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-            if trainer.current_epoch == 0:
-                trainer.save_checkpoint(tmp_path / "half.ckpt")
-
-    fit(make_task(), max_epochs=3, callbacks=[Stop()])
+    fit(make_task(), max_epochs=3, callbacks=[Keep(tmp_path / "half.ckpt")])
     resumed = make_task()
     fit(resumed, max_epochs=3, ckpt=str(tmp_path / "half.ckpt"))
     for key, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[key]), key
 
 
-def test_loss_that_is_not_finite_stops_and_names_the_term(make_task: Make, fit: Fit) -> None:
+def test_loss_that_is_not_finite_stops_names_the_term_and_keeps_the_batch(
+    make_task: Make, fit: Fit, tmp_path: Path
+) -> None:
     data = ToyFaces()
     data.target = torch.full((3, SIZE, SIZE), 0.0)
     task = make_task()
@@ -152,6 +161,10 @@ def test_loss_that_is_not_finite_stops_and_names_the_term(make_task: Make, fit: 
     torch.nn.init.constant_(bias, float("nan"))
     with pytest.raises(TrainingError, match="= nan"):
         fit(task, data)
+    (path,) = tmp_path.glob("broken-batch-*.pt")
+    kept = torch.load(path, weights_only=True)
+    assert torch.isnan(torch.tensor(kept["losses"]["discriminator"]))
+    assert torch.equal(kept["batch"]["original"], pairs(16)["original"][:8])
 
 
 def test_checkpoint_opens_as_a_normalizer_with_averaged_weights(make_task: Make, fit: Fit, tmp_path: Path) -> None:
@@ -201,10 +214,61 @@ def test_previews_are_drawn_before_and_after_training(make_task: Make, fit: Fit,
     assert drawn == ["epoch-000", "epoch-002", "epoch-003"]
 
 
+FIGURES = {
+    "val/head_pose_distance",
+    "val/expression_r2",
+    "val/identity_to_target",
+    "val/expression_distance",
+    "val/background_error",
+}
+
+
 def test_validation_reports_what_survives(make_task: Make, fit: Fit) -> None:
-    metrics = fit(make_task()).logged_metrics
-    wanted = {"val/expression_r2", "val/identity_to_target", "val/expression_distance", "val/head_pose_distance"}
-    assert wanted <= metrics.keys()
+    assert fit(make_task()).logged_metrics.keys() >= FIGURES
+
+
+class Noted(Logger):
+    """Keeps what is logged."""
+
+    name, version = "noted", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:  # type: ignore[override]
+        self.rows.append((step or 0, dict(metrics)))
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+def test_curves_start_with_the_untrained_normalizer_and_hold_losses_norms_and_shares(
+    make_task: Make, fit: Fit, tmp_path: Path
+) -> None:
+    noted = Noted()
+    fit(make_task(), logger=noted, max_epochs=2, callbacks=[Keep(tmp_path / "half.ckpt")])
+    step, first = noted.rows[0]
+    assert (step, first.keys()) == (0, FIGURES)
+    # It starts as the target itself: the right person on the right background, without any expression.
+    assert first["val/identity_to_target"] == pytest.approx(1.0, abs=1e-3)
+    assert first["val/background_error"] == pytest.approx(0.0, abs=1e-3)
+    assert first["val/expression_r2"] <= 0.0
+
+    logged = {name: value for _, row in noted.rows[1:] for name, value in row.items()}
+    assert logged.keys() >= FIGURES
+    norms = {name: value for name, value in logged.items() if name.startswith("normalizer/gradient_norm/")}
+    assert {name.rpartition("/")[2] for name in norms} == {"generator", "discriminator"}
+    assert all(norm > 0 for norm in norms.values())
+    shares = {name: value for name, value in logged.items() if name.startswith("normalizer/gradient_share/")}
+    terms = {"adversarial", "identity", "expression", "reconstruction", "paired"}  # labels do not act through the image
+    assert {name.rpartition("/")[2] for name in shares} == terms
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-4)
+
+    resumed = Noted()
+    fit(make_task(), logger=resumed, max_epochs=2, ckpt=str(tmp_path / "half.ckpt"))
+    assert min(step for step, _ in resumed.rows) > 0
+    assert resumed.rows[-1] == noted.rows[-1]
 
 
 def test_people_of_teachers_and_encoder_are_named(make_task: Make, fit: Fit, tmp_path: Path) -> None:

@@ -77,3 +77,30 @@ def test_compared_runs_share_one_legend_with_solid_validation() -> None:
     (box,) = curves_figure(curves, LIGHT).legends
     assert [text.get_text() for text in box.get_texts()] == ["originals", "originals + normalized"]
     assert [line.get_linestyle() for line in box.get_lines()] == ["-", "-"]
+
+
+def test_shares_of_the_gradient_are_one_panel_with_a_legend_of_its_own(tmp_path: Path) -> None:
+    names = [
+        "normalizer/gradient_share/identity",
+        "normalizer/gradient_share/paired",
+        "normalizer/gradient_norm/generator",
+    ]
+    write(tmp_path / "normalizer" / "metrics.csv", f"step,{','.join(names)}\n1,0.2,0.8,3\n2,0.3,0.7,2\n")
+    curves = find_curves(tmp_path)["normalizer"]
+    assert [(curve.panel, curve.part) for curve in curves] == [
+        ("gradient share", "identity"),
+        ("gradient share", "paired"),
+        ("gradient norm", "generator"),
+    ]
+    drawn = curves_figure(curves, LIGHT)
+    assert [ax.get_title(loc="left") for ax in drawn.axes[:2]] == ["gradient share", "gradient norm"]
+    box = drawn.axes[0].get_legend()
+    assert box is not None
+    assert [text.get_text() for text in box.get_texts()] == ["identity", "paired"]
+    assert [line.get_color() for line in drawn.axes[0].get_lines()] == [line.get_color() for line in box.get_lines()]
+
+
+def test_validated_figures_come_before_the_terms_of_training() -> None:
+    curves = [Curve("", "", f"term {index}", (0, 1), (1.0, 2.0)) for index in range(MAX_PANELS)]
+    drawn = curves_figure([*curves, Curve("", "val", "expression r2", (0, 1), (0.0, 0.5))], LIGHT)
+    assert drawn.axes[0].get_title(loc="left") == "expression r2"

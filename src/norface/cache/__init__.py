@@ -1,6 +1,7 @@
 """Normalized faces on disk: content-addressed, resumable, memory-mapped, checked when read."""
 
 from norface.cache.contract import FaceNormalizer, NormalizedBatch, NormalizerSource
+from norface.cache.cross_fitting import CrossFitted
 from norface.cache.key import CacheIdentity
 from norface.cache.manifest import DEFAULT_ENCODING, Encoding, Manifest, mark_gate
 from norface.cache.reader import NormalizedCache
@@ -12,6 +13,7 @@ __all__ = [
     "CacheBuild",
     "CacheIdentity",
     "CachedFace",
+    "CrossFitted",
     "Encoding",
     "FaceNormalizer",
     "Manifest",

@@ -72,6 +72,7 @@ class Manifest:
         encoding: How images are stored.
         sha256: Digest in hex of each shard file, in order.
         gate_passed: Whether the normalizer passed the gate, None = not yet known.
+        normalizers: Fingerprint and training subjects of each, where several have cross-fitted this cache; else empty.
     """
 
     identity: CacheIdentity
@@ -82,6 +83,7 @@ class Manifest:
     encoding: Encoding
     sha256: tuple[str, ...]
     gate_passed: bool | None = None
+    normalizers: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @cached_property
     def shards(self) -> tuple[Shard, ...]:
@@ -106,6 +108,8 @@ class Manifest:
                 for shard, digest in zip(self.shards, self.sha256, strict=True)
             ],
         }
+        if self.normalizers:  # others look as they always did
+            body["normalizers"] = [{"fingerprint": one, "subjects": list(names)} for one, names in self.normalizers]
         return {**body, "digest": hashlib.sha256(canonical_json(body)).hexdigest()}
 
     def save(self, folder: Path) -> None:
@@ -161,19 +165,25 @@ def _parse(data: object, where: str) -> Manifest:
         _damaged(where, f"the shards of {faces} faces, {shard_size} to a shard", f"{len(shards)} shards")
     if encoding not in get_args(Encoding) or not (gate is None or isinstance(gate, bool)):
         _damaged(where, "a known encoding and gate status", f"{encoding!r} and {gate!r}")
-    subjects = _take(data, "subjects", list, where)
-    if not all(isinstance(subject, str) for subject in subjects):
-        _damaged(where, "subjects by name", "something else")
+    several = _take(data, "normalizers", list, where) if isinstance(data, dict) and "normalizers" in data else []
     return Manifest(
         identity=_parse_identity(_take(data, "identity", dict, where), where),
-        subjects=tuple(subjects),
+        subjects=_names(data, where),
         faces=faces,
         failed=_take(data, "failed", int, where),
         shard_size=shard_size,
         encoding="png" if encoding == "png" else "raw",
         sha256=tuple(_take(shard, "sha256", str, where) for shard in shards),
         gate_passed=gate,
+        normalizers=tuple((_take(one, "fingerprint", str, where), _names(one, where)) for one in several),
     )
+
+
+def _names(data: object, where: str) -> tuple[str, ...]:
+    subjects = _take(data, "subjects", list, where)
+    if not all(isinstance(subject, str) for subject in subjects):
+        _damaged(where, "subjects by name", "something else")
+    return tuple(subjects)
 
 
 def _parse_identity(data: object, where: str) -> CacheIdentity:

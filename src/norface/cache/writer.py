@@ -29,6 +29,7 @@ class CacheBuild:
         folder: Folder of this cache, usually ``identity.folder(cache_dir)``.
         identity: The parents.
         subjects: Subjects the normalizer was trained on.
+        normalizers: Fingerprint and training subjects of each, where several share the faces.
         face_ids: All faces of the table, in its order.
         shard_size: Rows per shard; a finished cache keeps its own.
         encoding: How images are stored; a finished cache keeps its own.
@@ -44,12 +45,14 @@ class CacheBuild:
         *,
         identity: CacheIdentity,
         subjects: Iterable[str],
+        normalizers: Iterable[tuple[str, Sequence[str]]] = (),
         face_ids: Sequence[str],
         shard_size: int = 1024,
         encoding: Encoding = DEFAULT_ENCODING,
     ) -> None:
         self.folder, self.identity = folder, identity
         self.subjects = tuple(sorted(set(subjects)))
+        self.normalizers = tuple((name, tuple(sorted(set(trained)))) for name, trained in normalizers)
         self.face_ids = _unique(face_ids, where=str(folder))
         if shard_size < 1:
             raise ConfigError(
@@ -135,6 +138,7 @@ class CacheBuild:
             encoding=self.encoding,
             sha256=tuple(file_sha256(self.folder / shard.file) for shard in self.plan),
             gate_passed=self.manifest.gate_passed if self.manifest else None,
+            normalizers=self.normalizers,
         )
         if finished != self.manifest:
             finished.save(self.folder)
@@ -147,7 +151,8 @@ class CacheBuild:
         except CacheError:
             return None  # missing or damaged: `finish` writes a new one
         self.identity.require(found.identity, where=str(self.folder))
-        agrees = (found.faces, found.subjects) == (len(self.face_ids), self.subjects)
+        mine = (len(self.face_ids), self.subjects, self.normalizers)
+        agrees = (found.faces, found.subjects, found.normalizers) == mine
         return found if agrees else None
 
     def _header(self, shard: Shard) -> ShardHeader:

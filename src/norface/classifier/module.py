@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -279,7 +280,9 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
             self.log(
                 f"{split}/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True
             )
-        require_finite({"loss": loss.detach()}, where=f"{type(self).__name__}, {split} step {self.global_step}")
+        where = f"{type(self).__name__}, {split} step {self.global_step}"
+        folder = Path(self.trainer.default_root_dir)
+        require_finite({"loss": loss.detach()}, where=where, batch=batch, folder=folder)
         return answer, loss + self.balance_weight * answer.balance
 
     def training_step(self, batch: FaceSample, batch_idx: int) -> Tensor:

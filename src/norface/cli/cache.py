@@ -66,7 +66,7 @@ class Devices:
 
 def build(
     *,
-    normalizer: Path,
+    normalizer: list[Path] | Path,
     table: Path,
     out: Path,
     identity: Path | None = None,
@@ -83,7 +83,8 @@ def build(
     Shards that are there are checked byte by byte, and faces that failed are tried again.
 
     Args:
-        normalizer: Checkpoint of the normalizer.
+        normalizer: Checkpoint of the normalizer. Several, such as --normalizer '[a.ckpt, b.ckpt]', are cross-fitted:
+            each face is normalized by one that was not trained on its person.
         table: Folder with faces.parquet, or a CSV or Parquet file.
         out: Folder of caches; this one gets a folder of its own in it, named after its parents.
         identity: Checkpoint of an identity teacher, which measures how like the target each face has become.
@@ -98,15 +99,15 @@ def build(
     from norface.cli.launching import processes
     from norface.data.caching import build_cache, cores
     from norface.data.table import FaceTable
-    from norface.normalizer.inference import TrainedNormalizer
+    from norface.normalizer.inference import load_normalizers
     from norface.teachers import TrainedExpression, TrainedIdentity
 
     with processes(trainer.accelerator, devices=trainer.devices, num_nodes=trainer.num_nodes) as together:
-        trained = TrainedNormalizer(
-            str(normalizer),
+        trained = load_normalizers(
+            [str(path) for path in (normalizer if isinstance(normalizer, list) else [normalizer])],
             identity_teacher=TrainedIdentity(str(identity)) if identity else None,
             expression_teacher=TrainedExpression(str(expression)) if expression else None,
-        ).load()
+        )
         cache = build_cache(
             FaceTable.load(table),
             trained,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
 
 from norface.cache.durable import write_durably
+
+TENSORBOARD = "tensorboard"
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
@@ -47,6 +51,20 @@ class DurableCurves(CSVLogger):
             Path(self.root_dir).mkdir(parents=True, exist_ok=True)
             self._experiment = _Writer(log_dir=self.log_dir)
         return self._experiment
+
+
+def curve_loggers(run: str) -> list[Logger]:
+    """What writes the curves of a run: ``metrics.csv`` and, where TensorBoard is installed, its events."""
+    loggers: list[Logger] = [DurableCurves(run, name="", version="")]
+    if find_spec("tensorboard") is not None:
+        loggers.append(TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False))
+    return loggers
+
+
+def forget_events(run: Path) -> None:
+    """Where training starts anew: TensorBoard would draw the curves of the run before into those of the new one."""
+    for path in (run / TENSORBOARD).glob("events.out.tfevents.*"):
+        path.unlink(missing_ok=True)
 
 
 class _Writer(ExperimentWriter):

@@ -14,6 +14,7 @@ import time
 from norface import __version__
 from norface.cli.allowed_code import only_code_of, take_packages
 from norface.cli.commands import COMMANDS, TRAINING, Command, all_commands
+from norface.cli.memory import out_of_memory
 from norface.cli.timing import take_timing
 from norface.cli.usage import UsageError, did_you_mean, explain
 from norface.errors import NorfaceError, OutputError
@@ -63,7 +64,7 @@ def users_error(error: BaseException | None) -> NorfaceError | None:
     """What a user can correct in an exception; None where it is a bug.
 
     Libraries wrap what a constructor raises, so its causes are searched too. A full disk and missing permissions may
-    show up anywhere, inside Lightning for instance.
+    show up anywhere, inside Lightning for instance, and so may the end of memory.
     """
     while error is not None:
         if isinstance(error, NorfaceError):
@@ -75,6 +76,8 @@ def users_error(error: BaseException | None) -> NorfaceError | None:
                 where=str(error.filename or "writing"),
                 action="Free some space, change the permissions or choose another folder; then run the command again.",
             )
+        if (lack := out_of_memory(error)) is not None:
+            return lack
         error = error.__cause__
     return None
 

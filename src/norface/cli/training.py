@@ -29,7 +29,7 @@ from norface.checkpoints import check_contents
 from norface.classifier.module import ClassifierTask
 from norface.classifier.prediction_table import AnswerTable, PredictionTable
 from norface.cli.allowed_code import check_classes, only_code_of
-from norface.cli.durable_runs import DurableCheckpointIO, DurableCurves
+from norface.cli.durable_runs import DurableCheckpointIO, curve_loggers, forget_events
 from norface.cli.history import join, set_aside
 from norface.cli.launching import quiet
 from norface.cli.parsing import usage_error
@@ -144,7 +144,7 @@ class NorfaceCLI(LightningCLI):
         run = self._options()["run"]
         if self._options()["trainer"].get("logger") in {None, True}:
             # Testing makes no curves, and would delete those of the fit.
-            kwargs["logger"] = DurableCurves(run, name="", version="") if self.subcommand == "fit" else False
+            kwargs["logger"] = curve_loggers(run) if self.subcommand == "fit" else False
         plugins = self._get(self.config_init, "trainer").get("plugins") or []
         plugins = plugins if isinstance(plugins, list) else [plugins]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
@@ -157,7 +157,10 @@ class NorfaceCLI(LightningCLI):
         run = Path(self._options()["run"])
         for folder in (run, (run / LAST).parent):
             remove_stale(folder)
-        set_aside(run, resuming=bool(self._options()["ckpt_path"]))
+        resuming = bool(self._options()["ckpt_path"])
+        set_aside(run, resuming=resuming)
+        if not resuming:
+            forget_events(run)
 
     def after_fit(self) -> None:
         """Join the curves; test, where asked for."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from norface.data.datamodule import FaceDataModule
     from norface.data.few import FewSubjects
     from norface.data.folds import OfficialSplit, OrderedFold, PublishedFold, SeededFold
+    from norface.data.leave_out import LeaveOut
     from norface.data.pairs import PairPolicy
     from norface.data.stride import EveryNth
     from norface.data.table import FaceTable, TableMeta
@@ -18,6 +19,7 @@ __all__ = [
     "FaceDataModule",
     "FaceTable",
     "FewSubjects",
+    "LeaveOut",
     "OfficialSplit",
     "OrderedFold",
     "PairPolicy",
@@ -31,6 +33,7 @@ _MODULES = {
     "FaceDataModule": "datamodule",
     "FaceTable": "table",
     "FewSubjects": "few",
+    "LeaveOut": "leave_out",
     "OfficialSplit": "folds",
     "OrderedFold": "folds",
     "PairPolicy": "pairs",

@@ -22,6 +22,7 @@ from norface.cache import (
     DEFAULT_ENCODING,
     CacheBuild,
     CacheIdentity,
+    CrossFitted,
     Encoding,
     FaceNormalizer,
     Manifest,
@@ -30,7 +31,7 @@ from norface.cache import (
 from norface.cache.manifest import Shard
 from norface.data.images import FaceReader, Read
 from norface.data.normalizing import NOT_FINITE, Normalizing, read_or_reason
-from norface.data.subjects import FOLD
+from norface.data.subjects import FOLD, people
 from norface.data.table import FaceTable
 from norface.errors import AlignmentError, CacheError, SplitError
 from norface.imaging.alignment import Alignment
@@ -143,7 +144,8 @@ def build_cache(
 
     Args:
         table: The face table.
-        normalizer: The normalizer; moved to the device of the process if it is a module.
+        normalizer: The normalizer, or several that are cross-fitted; moved to the device of the process where it is a
+            module.
         folder: Folder of caches; this one gets a folder of its own in it.
         alignment: Of the faces.
         batch_size: Faces normalized at once.
@@ -160,6 +162,7 @@ def build_cache(
 
     Raises:
         AlignmentError: Normalizer and faces are aligned differently.
+        LeakageError: Of several normalizers, each was trained on somebody who is to be normalized.
         OutputError: The folder cannot be written to.
         CacheError: What another process wrote does not show up in the folder.
     """
@@ -171,11 +174,14 @@ def build_cache(
             action="Use those that the normalizer was trained with.",
         )
     rows = rows_to_cache(table, splits)
+    several = normalizer.normalizers if isinstance(normalizer, CrossFitted) else ()
+    chosen = normalizer.deal(people(rows).tolist()) if isinstance(normalizer, CrossFitted) else None
     identity = CacheIdentity(normalizer=normalizer.fingerprint, table=table_fingerprint(rows), alignment=alignment)
     build = CacheBuild(
         identity.folder(folder),
         identity=identity,
         subjects=normalizer.subjects,
+        normalizers=[(one.fingerprint, one.subjects) for one in several],
         face_ids=rows.frame["face_id"].tolist(),
         shard_size=shard_size,
         encoding=encoding,
@@ -189,10 +195,13 @@ def build_cache(
             missing = sorted({*missing, *_to_retry(build, read, missing)}, key=build.plan.index)
     missing = together.broadcast(missing)  # one list for all: another process would find less missing a moment later
     if missing is not None:
-        if isinstance(normalizer, nn.Module):
-            normalizer.to(together.device)
+        normalizers = several or (normalizer,)
+        for one in normalizers:
+            if isinstance(one, nn.Module):
+                one.to(together.device)
+        chosen = np.zeros(len(rows), np.int64) if chosen is None else chosen
         mine = missing[together.global_rank :: together.world_size]
-        work = Normalizing(build, read, normalizer, batch_size, together.device, workers or cores())
+        work = Normalizing(build, read, normalizers, chosen, batch_size, together.device, workers or cores())
         with _bar(sum(shard.rows for shard in mine), shown=progress and together.global_rank == 0) as advance:
             work.write(mine, advance)
         together.barrier()

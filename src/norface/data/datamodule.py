@@ -25,7 +25,9 @@ from norface.data.few import FewSubjects
 from norface.data.folds import Fold
 from norface.data.images import FaceReader, ImageReader
 from norface.data.label_counts import class_counts, known_counts, occurrence_rates
+from norface.data.leave_out import LeaveOut
 from norface.data.memory import FromCache, load_split
+from norface.data.options import check_options
 from norface.data.pairing import pair_dataset
 from norface.data.pairs import PairPolicy
 from norface.data.protocol import describe_protocol
@@ -65,6 +67,7 @@ class FaceDataModule(L.LightningDataModule):
             `OfficialSplit`, `OrderedFold` or `SeededFold`.
         stride: Every n-th frame of the sequences of a video set; None: all.
         few_subjects: So many of the training subjects; None: all.
+        leave_out: Train without one part of these people, for cross-fitted normalizers; None: with all.
         sampling: Training faces are drawn uniformly, or so that all emotions come up equally often (balanced).
         train_split: Split to train on.
         val_split: Split to validate on.
@@ -105,6 +108,7 @@ class FaceDataModule(L.LightningDataModule):
         folds: Fold | None = None,
         stride: EveryNth | None = None,
         few_subjects: FewSubjects | None = None,
+        leave_out: LeaveOut | None = None,
         sampling: Sampling = "uniform",
         train_split: str = "train",
         val_split: str = "val",
@@ -118,27 +122,14 @@ class FaceDataModule(L.LightningDataModule):
         allow_leakage: bool = False,
     ) -> None:
         super().__init__()
-        if source == "cache" and cache_dir is None:
-            raise ConfigError(
-                expected="a folder of caches for source: cache",
-                found="none",
-                where="data.init_args.cache_dir",
-                action="Set cache_dir, and normalizer unless cache_dir is a finished cache itself.",
-            )
-        if folds is not None and splits is not None:
-            raise ConfigError(
-                expected="splits or folds",
-                found="both",
-                where="data.init_args",
-                action="Leave one of them out: either says who trains and who is tested.",
-            )
+        check_options(cached=source == "cache", cache_dir=cache_dir, folds=folds, splits=splits)
         self.path = table
         self._size, self._margin, self._drop = image_size, margin, drop
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.epoch_faces = epoch_faces
         self.shares: Mapping[str, int | float] = splits or DEFAULT_SHARES
         self.split_seed, self.folds, self.sampling = split_seed, folds, sampling
-        self.stride, self.few_subjects = stride, few_subjects
+        self.stride, self.few_subjects, self.leave_out = stride, few_subjects, leave_out
         self.train_split, self.val_split, self.test_split = train_split, val_split, test_split
         self.pairs, self.source, self.augment = pairs, source, augment
         self.normalizer, self.cache_dir, self.cache_encoding = normalizer, cache_dir, cache_encoding
@@ -223,7 +214,8 @@ class FaceDataModule(L.LightningDataModule):
                 alignment=self.alignment,
                 splits=self.classifier_splits,
             )
-            shared = (self.train_split,) if shares_people(self.table) else ()
+            cross_fitted = bool(self._cache.manifest.normalizers)  # made without the face's own person
+            shared = (self.train_split,) if cross_fitted or shares_people(self.table) else ()
             people = people_in(self.table, set(self.classifier_splits) - set(shared))
             self.leaked_subjects = self._cache.check_subjects(people, allow=self.allow_leakage)
 
@@ -244,6 +236,7 @@ class FaceDataModule(L.LightningDataModule):
             self.table.meta.provenance,
             stride=self.stride,
             few=self.few_subjects,
+            left_out=self.leave_out,
             sampling=self.sampling,
             leaked=self.leaked_subjects,
         )
@@ -274,10 +267,12 @@ class FaceDataModule(L.LightningDataModule):
         trained = set(table.frame["subject"].iloc[table.in_split(self.train_split)].unique())
         others = set(table.frame["subject"].unique()) - trained
         self._people = pd.Index((*sorted(trained), *sorted(others)), dtype="str")  # a subject's code is its place
-        if self.few_subjects is not None:
-            few = self.few_subjects.kept(table.frame["subject"], self.usable_rows(self.train_split))
-            self._learned = self._learned & few
-            self.subjects = people_in(table.with_frame(table.frame[few]), (self.train_split,))
+        for some in (self.leave_out, self.few_subjects):
+            if some is not None:
+                kept = some.kept(table.frame["subject"], self.usable_rows(self.train_split))
+                self._learned = self._learned & kept
+                staying = set(people_in(table.with_frame(table.frame[kept]), (self.train_split,)))
+                self.subjects = tuple(name for name in self.subjects if name in staying)
         self._ready = True
 
     @property

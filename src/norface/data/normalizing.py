@@ -15,6 +15,7 @@ from itertools import groupby, islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from norface.cache import CacheBuild, CachedFace, FaceNormalizer
 from norface.cache.manifest import Shard
@@ -63,7 +64,8 @@ class Normalizing:
     Args:
         build: What the shards belong to.
         read: Reads the original of a row.
-        normalizer: The normalizer, on `device`.
+        normalizers: The normalizers, on `device`; usually one.
+        chosen: ``(rows,)`` which of them normalizes each row of the table.
         batch_size: Faces normalized at once.
         device: Where they are normalized.
         workers: Threads that read, encode and write.
@@ -71,7 +73,8 @@ class Normalizing:
 
     build: CacheBuild
     read: Read
-    normalizer: FaceNormalizer
+    normalizers: Sequence[FaceNormalizer]
+    chosen: NDArray[np.int64]
     batch_size: int
     device: torch.device
     workers: int
@@ -131,22 +134,29 @@ class Normalizing:
     def _normalize(self, batch: Batch) -> list[CachedFace]:
         ids = self.build.face_ids
         faces = {row: CachedFace(face_id=ids[row], image=None, error=error) for row, error in batch.bad.items()}
-        good = [row for row in batch.rows if row not in batch.bad]
-        if good:
-            with torch.inference_mode():
-                output = self.normalizer.normalize(to_tensor(batch.images, self.device))
-                finite = torch.isfinite(output.image).flatten(1).all(1).tolist()
-                pixels = to_pixels(output.image)
-            identity, expression = output.identity_to_target.tolist(), output.expression_distance.tolist()
-            for k, row in enumerate(good):
-                faces[row] = CachedFace(
-                    face_id=ids[row],
-                    image=pixels[k] if finite[k] else None,
-                    identity_to_target=identity[k] if finite[k] else math.nan,
-                    expression_distance=expression[k] if finite[k] else math.nan,
-                    error="" if finite[k] else NOT_FINITE,
-                )
+        good = np.array([row for row in batch.rows if row not in batch.bad], np.int64)
+        for number in np.unique(self.chosen[good]).tolist():
+            mine = self.chosen[good] == number
+            images = batch.images if mine.all() else batch.images[mine]
+            faces |= self._normalize_by(self.normalizers[number], good[mine].tolist(), images)
         return [faces[row] for row in batch.rows]
+
+    def _normalize_by(self, normalizer: FaceNormalizer, rows: list[int], images: Pixels) -> dict[int, CachedFace]:
+        with torch.inference_mode():
+            output = normalizer.normalize(to_tensor(images, self.device))
+            finite = torch.isfinite(output.image).flatten(1).all(1).tolist()
+            pixels = to_pixels(output.image)
+        identity, expression = output.identity_to_target.tolist(), output.expression_distance.tolist()
+        return {
+            row: CachedFace(
+                face_id=self.build.face_ids[row],
+                image=pixels[k] if finite[k] else None,
+                identity_to_target=identity[k] if finite[k] else math.nan,
+                expression_distance=expression[k] if finite[k] else math.nan,
+                error="" if finite[k] else NOT_FINITE,
+            )
+            for k, row in enumerate(rows)
+        }
 
     def _encode(self, shard: Shard, faces: list[CachedFace]) -> Encoded:
         return [(face, self.build.encode(shard, face)) for face in faces]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from norface.data.few import FewSubjects
+from norface.data.leave_out import LeaveOut
 from norface.data.stride import EveryNth
 from norface.data.subjects import FOLD, MIXED
 from norface.data.weighting import Sampling
@@ -16,6 +17,7 @@ def describe_protocol(
     *,
     stride: EveryNth | None,
     few: FewSubjects | None,
+    left_out: LeaveOut | None,
     sampling: Sampling,
     leaked: tuple[str, ...],
 ) -> dict[str, object]:
@@ -32,6 +34,8 @@ def describe_protocol(
         said["stride"] = {"every": stride.every, "where": stride.where}
     if few is not None:
         said["few_subjects"] = {"count": few.count, "seed": few.seed}
+    if left_out is not None:
+        said["leave_out"] = {"part": left_out.part, "parts": left_out.parts, "seed": left_out.seed}
     if sampling != "uniform":
         said["sampling"] = sampling
     if leaked:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from norface.evaluation.identification import trained_accuracy
-from norface.normalizer.metrics import ExpressionR2, face_region
+from norface.normalizer.metrics import ExpressionR2, background_region
 from norface.teachers.identity import nearest_neighbour_accuracy
 
 Embed = Callable[[Tensor], Tensor]
@@ -68,6 +68,5 @@ def identity_figures(faces: Faces, embed: Embed) -> dict[str, float]:
 
 def background_error(faces: Faces) -> float:
     """Mean absolute difference to the target outside the face, on the 0..1 scale of pixel values."""
-    outside = ~face_region(faces.target.shape[-1])
-    outside[outside.shape[0] // 2 :] = False  # below the brows lie chin and neck, which an open mouth moves
+    outside = background_region(faces.target.shape[-1])
     return float((faces.normalized - faces.target)[..., outside].abs().mean() / 2)

@@ -3,7 +3,7 @@
 from norface.normalizer.decoder import ConvDecoder
 from norface.normalizer.discriminator import PatchDiscriminator
 from norface.normalizer.generator import Generator
-from norface.normalizer.inference import Normalizer, TrainedNormalizer
+from norface.normalizer.inference import CrossFittedNormalizers, Normalizer, TrainedNormalizer
 from norface.normalizer.merging import ExpressionMerging
 from norface.normalizer.metrics import ExpressionR2, face_region
 from norface.normalizer.module import NormalizerTask
@@ -12,6 +12,7 @@ from norface.normalizer.preview import PreviewGrid
 
 __all__ = [
     "ConvDecoder",
+    "CrossFittedNormalizers",
     "ExpressionMerging",
     "ExpressionR2",
     "Generator",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from norface.cache.contract import FaceNormalizer, NormalizedBatch
+from norface.cache import CrossFitted, FaceNormalizer, NormalizedBatch
 from norface.checkpoints import fitting, hash_weights, read_checkpoint
 from norface.imaging.alignment import Alignment
 from norface.normalizer.generator import Generator
@@ -85,6 +86,49 @@ class Normalizer(nn.Module):
         if self.expression is not None:
             expression = 1.0 - (self.expression(image).embedding * self.expression(original).embedding).sum(1)
         return NormalizedBatch(image=image, identity_to_target=identity, expression_distance=expression)
+
+
+def load_normalizers(
+    checkpoints: Sequence[str],
+    *,
+    identity_teacher: IdentityTeacher | None = None,
+    expression_teacher: ExpressionTeacher | None = None,
+) -> FaceNormalizer:
+    """Read one normalizer, or several as a cross-fitted one; see `TrainedNormalizer` and `CrossFitted`.
+
+    Raises:
+        CheckpointError: One is missing, damaged, or not a normalizer.
+        ConfigError: One is given twice.
+        AlignmentError: They want faces cropped differently.
+    """
+    teachers = {"identity_teacher": identity_teacher, "expression_teacher": expression_teacher}
+    trained = [TrainedNormalizer(path, **teachers).load() for path in checkpoints]
+    return trained[0] if len(trained) == 1 else CrossFitted(trained)
+
+
+class CrossFittedNormalizers:
+    """Normalizers of several checkpoints, of which each face meets one that was not trained on its person.
+
+    Args:
+        checkpoints: Paths of stage-1 checkpoints, each trained without another part of the people.
+        identity_teacher, expression_teacher: See `TrainedNormalizer`.
+    """
+
+    def __init__(
+        self,
+        checkpoints: list[str],
+        *,
+        identity_teacher: IdentityTeacher | None = None,
+        expression_teacher: ExpressionTeacher | None = None,
+    ) -> None:
+        self.checkpoints = checkpoints
+        self.identity_teacher, self.expression_teacher = identity_teacher, expression_teacher
+
+    def load(self) -> FaceNormalizer:
+        """Read the checkpoints; errors as by `load_normalizers`."""
+        return load_normalizers(
+            self.checkpoints, identity_teacher=self.identity_teacher, expression_teacher=self.expression_teacher
+        )
 
 
 class TrainedNormalizer:

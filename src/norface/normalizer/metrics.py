@@ -14,6 +14,13 @@ def face_region(size: int) -> Tensor:
     return ((x - 0.5) / 0.34) ** 2 + ((y - 0.56) / 0.42) ** 2 <= 1.0
 
 
+def background_region(size: int) -> Tensor:
+    """Bool ``(size, size)``: what is certainly not face, from the top of the crop down to the brows."""
+    outside = ~face_region(size)
+    outside[size // 2 :] = False  # below lie chin and neck, which an open mouth moves
+    return outside
+
+
 class ExpressionR2(Metric):
     """Share of the variance of the true normalized face that the output explains.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
@@ -13,11 +14,12 @@ import norface
 from norface.backbones import load_encoder
 from norface.checkpoints import describe_checkpoint, trained_people
 from norface.data.datamodule import FaceDataModule
+from norface.normalizer.balance import MEASURED_EVERY, gradient_shares
 from norface.normalizer.discriminator import PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
+from norface.normalizer.figures import CheapFigures, figures_before_training
 from norface.normalizer.generator import Generator, distinct
 from norface.normalizer.losses import hinge_discriminator_loss
-from norface.normalizer.metrics import ExpressionR2
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.samples import PairSample
 from norface.specs import describe
@@ -114,7 +116,7 @@ class NormalizerTask(lightning.LightningModule):
         size = generator.image_size
         self.register_buffer("target", torch.zeros(1, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
-        self.expression_r2 = ExpressionR2(size=size)
+        self.figures = CheapFigures(size=size)
 
     @property
     def faces(self) -> FaceDataModule:
@@ -146,6 +148,13 @@ class NormalizerTask(lightning.LightningModule):
             generator = self.generator
             compile_in_place(generator.encoder, generator.merging, generator.decoder, self.discriminator)
 
+    def on_train_start(self) -> None:
+        """On a fresh run, log the figures of the untrained normalizer as step 0."""
+        if self.iteration == 0 and self.trainer.enable_validation:
+            figures = {f"val/{name}": float(value) for name, value in figures_before_training(self).items()}
+            for logger in self.trainer.loggers:
+                logger.log_metrics(figures, step=0)
+
     def _measure_spread(self) -> None:
         assert self.objective is not None
         truths: list[Tensor] = []
@@ -168,12 +177,15 @@ class NormalizerTask(lightning.LightningModule):
             real = real_faces(batch)
             with self.toggled_optimizer(for_discriminator):
                 loss = hinge_discriminator_loss(self.discriminator(real), self.discriminator(output.detach()))
-                self._step(for_discriminator, loss, {"discriminator": loss}, batch_idx)
+                self._step(for_discriminator, "discriminator", {"discriminator": loss}, batch, batch_idx)
             logged["discriminator"] = loss.detach()
         with self.toggled_optimizer(for_generator):
             logits = self.discriminator(output) if adversarial else None
             parts = self.objective(batch, output, embeddings, logits)
-            self._step(for_generator, total(parts), parts, batch_idx)
+            if batch_idx % MEASURED_EVERY == 0:
+                shares = gradient_shares(parts, output, scale=self._loss_scale)
+                logged |= {f"gradient_share/{name}": share for name, share in shares.items()}
+            self._step(for_generator, "generator", parts, batch, batch_idx)
         self.average.update(self.generator)
         self.iteration += 1
         cast(torch.optim.lr_scheduler.LRScheduler, self.lr_schedulers()).step()
@@ -189,37 +201,51 @@ class NormalizerTask(lightning.LightningModule):
         """Share of the run that is done; counts batches, as `trainer.global_step` counts both optimisers' steps."""
         return float(self.iteration) / max(int(self.trainer.estimated_stepping_batches), 1)
 
-    def _step(self, optimizer: LightningOptimizer, loss: Tensor, parts: dict[str, Tensor], batch_idx: int) -> None:
-        require_finite(parts, where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}")
+    @property
+    def _loss_scale(self) -> float:
+        """What losses are multiplied by before they are differentiated: not 1 under fp16-mixed alone."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return float(scaler.get_scale()) if scaler is not None else 1.0
+
+    def _step(
+        self, optimizer: LightningOptimizer, name: str, parts: dict[str, Tensor], batch: PairSample, batch_idx: int
+    ) -> None:
+        where = f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}"
+        require_finite(parts, where=where, batch=batch, folder=Path(self.trainer.default_root_dir))
         optimizer.zero_grad()
-        self.manual_backward(loss)
-        self.clip_gradients(optimizer.optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+        self.manual_backward(total(parts))
+        # Not Lightning's `clip_gradients`: it keeps the norm to itself, and forgets that the losses were scaled.
+        scale = self._loss_scale
+        trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, self.clip * scale) / scale
+        self._means.update({f"normalizer/gradient_norm/{name}": norm}, size=1)
         optimizer.step()
 
     def validation_step(self, batch: PairSample, batch_idx: int) -> None:
         """Normalize people that were not trained on, with the averaged generator."""
-        self._evaluate(batch, "val")
+        self._evaluate(batch)
 
     def test_step(self, batch: PairSample, batch_idx: int) -> None:
         """As validation, on the test people."""
-        self._evaluate(batch, "test")
+        self._evaluate(batch)
 
-    def _evaluate(self, batch: PairSample, split: str) -> None:
-        output = self.average(batch["original"], self.target)
-        known = batch["has_truth"] & ~batch["same_image"]
-        if bool(known.any()):
-            self.expression_r2.update(output[known], batch["truth"][known])
-            self.log(f"{split}/expression_r2", self.expression_r2, on_step=False, on_epoch=True, prog_bar=True)
+    def _evaluate(self, batch: PairSample) -> None:
         assert self.objective is not None
-        if self.objective.identity is not None:
-            loss = self.objective.identity(output, self.target.expand_as(output))
-            self.log(f"{split}/identity_to_target", 1.0 - loss, on_epoch=True, batch_size=len(output))
-        if self.objective.expression is not None:
-            loss = self.objective.expression(output, batch["original"])
-            self.log(f"{split}/expression_distance", loss, on_epoch=True, batch_size=len(output))
-        if self.objective.head_pose is not None:
-            loss = self.objective.head_pose(output, self.target.expand_as(output))
-            self.log(f"{split}/head_pose_distance", loss, on_epoch=True, batch_size=len(output))
+        output = self.average(batch["original"], self.target)
+        self.figures.update(output, self.target, batch, self.objective)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the gate's cheap figures."""
+        self._log_figures("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Likewise."""
+        self._log_figures("test")
+
+    def _log_figures(self, split: str) -> None:
+        for name, value in self.figures.take().items():
+            # All processes have the same value already; Lightning wants to be told so.
+            self.log(f"{split}/{name}", value, prog_bar=name == "expression_r2", rank_zero_only=False, sync_dist=True)
 
     def predict_step(self, batch: PairSample, batch_idx: int) -> Tensor:
         """Normalized faces ``(B, 3, S, S)`` in [-1, 1]."""

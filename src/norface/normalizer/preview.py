@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lightning
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from norface.imaging.convert import to_pixels
@@ -55,4 +56,8 @@ class PreviewGrid(lightning.Callback):
         if all(bool(sample["has_truth"]) for sample in samples):
             rows.append(torch.stack([sample["truth"] for sample in samples]))
         folder = Path(trainer.log_dir or trainer.default_root_dir) / "previews"
-        write_png(folder / f"epoch-{epoch:03d}.png", to_pixels(grid(rows)))
+        picture = to_pixels(grid(rows))
+        write_png(folder / f"epoch-{epoch:03d}.png", picture)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("previews", picture, global_step=epoch, dataformats="HWC")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from norface.report.fields import INPUT_LABELS
@@ -19,12 +20,13 @@ from norface.report.figures import legend
 from norface.report.theme import Theme, new_figure, plain, style, title
 from norface.results import INPUTS
 
-MAX_PANELS = 12
-"""Metrics shown for one stage; losses first, then as they stand in the file."""
+MAX_PANELS = 15
+"""Panels shown for one stage; losses first, then what is validated, then as they stand in the file."""
 
 _SPLITS = ("train", "val")
 _AXES = ("epoch", "step")
 _HIDDEN = re.compile(r"^test\b|^lr|learning_rate|/lr")
+_COMPARED = ("gradient_share", "gradient_norm")  # of each loss term, of each network: one panel
 _LOGGER_FOLDER = re.compile(r"^(lightning_logs|version_\d+)$")
 _LONG = 120  # from this many points on a smoothed line is drawn over the measured one
 
@@ -39,6 +41,8 @@ class Curve:
     panel: str
     steps: tuple[int, ...]
     values: tuple[float, ...]
+    part: str = ""
+    """Which of the lines of its panel, where a panel compares the parts of one thing."""
 
 
 def find_curves(run: Path) -> dict[str, list[Curve]]:
@@ -92,9 +96,13 @@ def curves_figure(curves: Sequence[Curve], theme: Theme) -> Figure:
         title(ax, panel, theme)
         # Validation first: where a run has both, the legend shows its solid line.
         shown = sorted((curve for curve in curves if curve.panel == panel), key=_drawing_order)
+        parts = sorted({curve.part for curve in shown} - {""})
+        colours = {part: theme.cycle[place % len(theme.cycle)] for place, part in enumerate(parts)}
         for curve in shown:
-            _draw(ax, curve, _colour(curve, theme))
+            _draw(ax, curve, colours.get(curve.part) or _colour(curve, theme))
         _scale(ax, shown, theme)
+        if colours:
+            _name_parts(ax, colours, theme)
     legend(axes, theme)
     return drawn
 
@@ -122,6 +130,14 @@ def _colour(curve: Curve, theme: Theme) -> str:
     return theme.cycle[1] if curve.split == "val" else theme.cycle[0]
 
 
+def _name_parts(ax: Axes, colours: Mapping[str, str], theme: Theme) -> None:
+    """A legend in the panel: the common one names runs and splits."""
+    lines = [Line2D([], [], color=colour, linewidth=1.5) for colour in colours.values()]
+    box = ax.legend(lines, [plain(name) for name in colours], frameon=False, fontsize=7, loc="best")
+    for text in box.get_texts():
+        text.set_color(theme.text)
+
+
 def _scale(ax: Axes, curves: Sequence[Curve], theme: Theme) -> None:
     values = [value for curve in curves for value in curve.values]
     if min(values) > 0 and max(values) > 20 * min(values):
@@ -135,7 +151,8 @@ def _scale(ax: Axes, curves: Sequence[Curve], theme: Theme) -> None:
 
 def _chosen_panels(curves: Sequence[Curve]) -> list[str]:
     panels = list(dict.fromkeys(curve.panel for curve in curves))
-    panels.sort(key=lambda name: (name != "loss", "loss" not in name))
+    validated = {curve.panel for curve in curves if curve.split == "val"}
+    panels.sort(key=lambda name: (name != "loss", "loss" not in name, name not in validated))
     return panels[:MAX_PANELS]
 
 
@@ -144,21 +161,22 @@ def _curves(run: str, stage: str, points: dict[str, dict[int, float]]) -> list[C
     for metric, values in points.items():
         if _HIDDEN.search(metric) or (metric.endswith("_step") and f"{metric.removesuffix('_step')}_epoch" in points):
             continue  # where a metric was logged per step and per epoch, the epoch's mean is the readable one
-        split, panel = _named(metric, stage)
+        split, panel, part = _named(metric, stage)
         steps = tuple(sorted(values))
-        found.append(Curve(run, split, panel, steps, tuple(values[step] for step in steps)))
+        found.append(Curve(run, split, panel, steps, tuple(values[step] for step in steps), part))
     return found
 
 
-def _named(metric: str, stage: str) -> tuple[str, str]:
-    """``train/loss_epoch``, ``val_loss`` or ``normalizer/train/loss`` as (split, what is measured)."""
+def _named(metric: str, stage: str) -> tuple[str, str, str]:
+    """``train/loss_epoch``, ``val_loss`` or ``normalizer/gradient_norm/generator`` as (split, panel, part of it)."""
     words = re.sub(r"_(step|epoch)$", "", metric).split("/")
     head, _, rest = words[0].partition("_")
     if head in _SPLITS and rest:
         words[:1] = [head, rest]
     split = next((word for word in words if word in _SPLITS), "")
     kept = [word for word in words if word not in (*_SPLITS, stage)] or words[-1:]
-    return split, " / ".join(kept).replace("_", " ")
+    part = " / ".join(kept[1:]).replace("_", " ") if kept[0] in _COMPARED else ""
+    return split, " / ".join(kept[:1] if part else kept).replace("_", " "), part
 
 
 def _version(path: Path) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
@@ -45,7 +46,8 @@ class TeacherTask(lightning.LightningModule):
         """One step on a batch of `FaceSample`."""
         seed_step(self.seed, self.current_epoch, batch_idx, rank=self.global_rank)
         parts = self.loss(batch)
-        require_finite(parts, where=f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}")
+        where = f"{type(self).__name__}, epoch {self.current_epoch}, batch {batch_idx}"
+        require_finite(parts, where=where, batch=batch, folder=Path(self.trainer.default_root_dir))
         self._means.update({f"train/{name}": value for name, value in parts.items()}, size=len(batch["original"]))
         return torch.stack(list(parts.values())).sum()
 
