@@ -31,7 +31,9 @@ class Figure:
     target: str = ""
 
     def __str__(self) -> str:
-        style = ".1e" if self.unit == "abs" else ".0f" if abs(self.value) >= 100 else ".3f" if self.unit == "x" else ".2f"
+        style = (
+            ".1e" if self.unit == "abs" else ".0f" if abs(self.value) >= 100 else ".3f" if self.unit == "x" else ".2f"
+        )
         spread = "" if self.low == self.high else f"{self.low:{style}} to {self.high:{style}}"
         return f"{self.name:<66} {self.value:>9{style}} {self.unit:<9} {spread:<18} {self.target}".rstrip()
 
