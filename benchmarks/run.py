@@ -24,7 +24,7 @@ import torch
 from benchmarks.timing import Figure
 from norface.cli.versions import package_version, run_versions
 
-TOPICS = ("drawing", "prepare", "training", "routing", "caching", "inference", "memory", "growth")
+TOPICS = ("drawing", "prepare", "training", "routing", "caching", "inference", "memory", "growth", "presets")
 RESULTS = Path(__file__).parent / "results.json"
 SEED = 0
 

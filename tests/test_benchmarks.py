@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOPICS = ("drawing", "prepare", "training", "routing", "caching", "inference", "memory", "growth")
+TOPICS = ("drawing", "prepare", "training", "routing", "caching", "inference", "memory", "growth", "presets")
 timing: Any = importlib.import_module("benchmarks.timing")
 
 

@@ -18,7 +18,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("imaging",),
     ("cache", "synthetic", "backbones", "results"),  # results: vocabulary too, but it writes its file through imaging
     ("data", "teachers"),
-    ("normalizer", "faces"),
+    ("normalizer", "faces", "pretraining"),
     ("classifier",),
     ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
     ("report", "evaluation", "export"),

@@ -101,7 +101,7 @@ def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[s
 
     Args:
         path: A Lightning checkpoint that norface wrote.
-        kind: What it must be: ``"teacher"``, ``"normalizer"`` or ``"classifier"``.
+        kind: What it must be: ``"encoder"``, ``"teacher"``, ``"normalizer"`` or ``"classifier"``.
 
     Returns:
         The state dict, and the description that the module left under ``"norface"``.
@@ -119,12 +119,16 @@ def describe_checkpoint(checkpoint: object, *, where: str, kind: str) -> dict[st
     found = about.get("kind") if isinstance(about, Mapping) else None
     if not isinstance(about, dict) or found != kind:
         raise CheckpointError(
-            expected=f"a {kind} checkpoint",
-            found=f"a {found} checkpoint" if found else "a checkpoint that norface did not write",
+            expected=f"{_article(kind)} {kind} checkpoint",
+            found=f"{_article(found)} {found} checkpoint" if found else "a checkpoint that norface did not write",
             where=where,
             action=f"Name the checkpoint of the {kind} run.",
         )
     return about
+
+
+def _article(noun: object) -> str:
+    return "an" if str(noun)[:1] in set("aeiou") else "a"
 
 
 def hash_weights(digest: _Hash, state: Mapping[str, Tensor]) -> None:

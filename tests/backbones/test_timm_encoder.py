@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from norface.backbones import Backbone, ConvEncoder, TimmEncoder
+from norface.backbones import Backbone, ConvEncoder, TimmEncoder, load_encoder
 from norface.classifier.network import ExpressionClassifier
 from norface.classifier.schedule import layer_scales
 from norface.errors import CheckpointError, ConfigError
@@ -131,3 +131,98 @@ def test_the_small_encoder_counts_its_layers_too() -> None:
         "stages.3.weight": 3,
         "stages.3.bias": 3,
     }
+
+
+VIT = "vit_tiny_patch16_224"
+
+
+@pytest.mark.parametrize(
+    ("options", "stride", "grid"),
+    [({"image_size": 64}, 16, 4), ({"image_size": 64, "patch_size": 8}, 8, 8), ({"image_size": 96}, 16, 6)],
+)
+@torch.no_grad()
+def test_a_transformer_of_one_size_learns_its_own_positions(options: dict[str, int], stride: int, grid: int) -> None:
+    pytest.importorskip("timm")
+    encoder = TimmEncoder(VIT, **options).eval()
+    size = options["image_size"]
+    assert (encoder.stride, encoder.image_size) == (stride, size)
+    assert encoder.network.pos_embed.shape == (1, 1 + grid * grid, 192)
+    assert encoder(torch.zeros(1, 3, size, size)).shape == (1, 192, grid, grid)
+    assert build(describe(encoder), where="here").image_size == size
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    pytest.importorskip("timm")
+    with pytest.raises(ConfigError, match="a multiple of the patch size 16, found 60"):
+        TimmEncoder(VIT, image_size=60)
+    with pytest.raises(ConfigError, match="found image_size for resnet10t"):
+        TimmEncoder("resnet10t", image_size=64)
+
+
+def published(folder: Path, *, image_size: int = 64, **changes: torch.Tensor) -> tuple[str, dict[str, torch.Tensor]]:
+    """A file as He et al. publish theirs: encoder and decoder side by side under `model`."""
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(3)
+    network = timm.create_model(VIT, pretrained=False, num_classes=0, img_size=image_size)
+    encoder = {name: torch.randn_like(value) for name, value in network.state_dict().items()}
+    beside = {
+        "mask_token": torch.zeros(1, 1, 64),
+        "decoder_pos_embed": torch.zeros(1, 17, 64),
+        "decoder_embed.weight": torch.zeros(64, 192),
+        "decoder_blocks.0.norm1.weight": torch.zeros(64),
+        "decoder_pred.bias": torch.zeros(768),
+    }
+    torch.save({"model": {**encoder, **beside, **changes}}, folder / "mae.pth")
+    return str(folder / "mae.pth"), encoder
+
+
+def test_a_published_autoencoder_gives_its_encoder(tmp_path: Path) -> None:
+    path, wanted = published(tmp_path)
+    found = TimmEncoder(VIT, image_size=64, weights=path).network.state_dict()
+    assert found.keys() == wanted.keys() and all(torch.equal(value, wanted[name]) for name, value in found.items())
+
+
+def test_positions_of_another_grid_are_resampled_like_a_picture(tmp_path: Path) -> None:
+    path, wanted = published(tmp_path, image_size=64)
+    network = TimmEncoder(VIT, image_size=96, weights=path).network
+    there, here = wanted["pos_embed"], network.pos_embed.detach()
+    assert torch.equal(here[:, :1], there[:, :1])  # the class token has no place
+    picture = there[:, 1:].transpose(1, 2).unflatten(2, (4, 4))
+    bigger = torch.nn.functional.interpolate(picture, size=(6, 6), mode="bicubic", antialias=True)
+    torch.testing.assert_close(here[:, 1:], bigger.flatten(2).transpose(1, 2))
+    others = {name: value for name, value in network.state_dict().items() if name != "pos_embed"}
+    assert all(torch.equal(value, wanted[name]) for name, value in others.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        ({"patch_size": 8}, {}, "patch_embed.proj.weight is "),
+        ({}, {"pos_embed": torch.zeros(1, 20, 192)}, r"pos_embed is \(1, 20, 192\), not \(1, 17, 192\)"),
+        ({}, {"blocks.12.norm1.weight": torch.zeros(192)}, "are of another network"),
+    ],
+)
+def test_an_autoencoder_of_another_shape_says_so(
+    options: dict[str, int], changes: dict[str, torch.Tensor], message: str, tmp_path: Path
+) -> None:
+    path, _ = published(tmp_path, **changes)
+    with pytest.raises(CheckpointError, match=message):
+        TimmEncoder(VIT, image_size=64, weights=path, **options)
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_it_starts_from_another_runs_checkpoint(size: int, tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    trained = TimmEncoder(VIT, image_size=64)
+    weights = {f"network.encoder.{name}": value for name, value in trained.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "other.ckpt")
+    encoder = TimmEncoder(VIT, image_size=size)
+    load_encoder(encoder, str(tmp_path / "other.ckpt"))
+    for name, value in encoder.state_dict().items():
+        if size == 64 or name != "network.pos_embed":
+            assert torch.equal(value, trained.state_dict()[name]), name
+    with pytest.raises(CheckpointError, match=r"the same network of timm, found .*patch_embed"):
+        load_encoder(TimmEncoder(VIT, image_size=64, patch_size=8), str(tmp_path / "other.ckpt"))
+    with pytest.raises(CheckpointError, match="the same network of timm"):
+        load_encoder(ConvEncoder(), str(tmp_path / "other.ckpt"))

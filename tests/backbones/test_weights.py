@@ -27,7 +27,9 @@ def test_encoder_starts_from_each_kind_of_checkpoint(prefix: str, tmp_path: Path
 @pytest.mark.parametrize("widths", [(8, 24), (8, 16, 16)])
 def test_encoder_of_another_size_is_refused(widths: tuple[int, ...], tmp_path: Path) -> None:
     path = save(tmp_path, ConvEncoder(widths=widths), ENCODER_PREFIXES[0])
-    with pytest.raises(CheckpointError, match=r"the same widths and blocks, found .*stages"):
+    with pytest.raises(
+        CheckpointError, match=r"the same widths and blocks, or the same network of timm, found .*stages"
+    ):
         load_encoder(ConvEncoder(widths=(8, 16)), path)
 
 

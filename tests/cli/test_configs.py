@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.readers import miniature_rafdb
 from norface.cli.main import main
@@ -57,6 +58,9 @@ ON_TOP = {
 }
 """Configurations on top of a task's, and the task."""
 
+NORMALIZERS = {"demo": 64, "facekit": 128, "full": 256}
+"""Configurations of normalizers, and the side of their images."""
+
 
 @pytest.mark.parametrize("name", ON_TOP)
 def test_what_goes_on_top_of_a_task_adds_to_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +81,69 @@ def test_what_goes_on_top_of_a_task_adds_to_it(name: str, monkeypatch: pytest.Mo
         assert (cli.model.lr, cli.trainer.max_epochs) == (rates[cli.model.task], 40)
 
 
+def options_of(*configs: str) -> list[str]:
+    return [word for config in configs for word in ("--config", f"configs/{config}.yaml")]
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_every_normalizer_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    if name == "full":
+        pytest.importorskip("timm")
+    monkeypatch.chdir(ROOT)
+    with torch.device("meta"):  # sizes without their hundreds of megabytes
+        cli = make_cli(options_of("trainer", "data/faces", f"normalizer/{name}"), run=False)
+    size = cli.model.generator.image_size
+    assert (size, cli.datamodule._size) == (NORMALIZERS[name], size)
+    assert "PreviewGrid" in [type(callback).__name__ for callback in cli.trainer.callbacks]
+    image = torch.empty(2, 3, size, size, device="meta")
+    assert cli.model.generator(image, image).shape == image.shape
+
+
+def test_fine_tuning_goes_on_from_a_normalizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    monkeypatch.chdir(ROOT)
+    base = ("trainer", "data/faces", "normalizer/demo")
+    pretrained = make_cli(options_of(*base), run=False).model
+    torch.nn.init.normal_(pretrained.average.network.decoder.to_rgb.weight)
+    about = {"kind": "normalizer", "subjects": ["eve"]}
+    torch.save({"state_dict": pretrained.state_dict(), "norface": about}, tmp_path / "n.ckpt")
+    options = [*options_of(*base, "normalizer/finetune"), "--model.generator_weights", str(tmp_path / "n.ckpt")]
+    cli = make_cli(options, run=False)
+    assert torch.equal(cli.model.generator.decoder.to_rgb.weight, pretrained.average.network.decoder.to_rgb.weight)
+    assert (cli.model.weights.paired, cli.model.weights.identity) == (0.0, pretrained.weights.identity)
+    assert (cli.model.encoder_rate, cli.model.encoder_people) == (0.1, ("eve",))
+
+
+def test_teachers_from_files_can_be_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli, parsed_model
+    from norface.normalizer import NormalizerTask
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NORFACE_WEIGHTS", str(tmp_path))
+    options = options_of("trainer", "data/faces", "normalizer/demo", "normalizer/file_teachers")
+    assert parsed_model(options) is NormalizerTask
+    with pytest.raises(CheckpointError, match=str(tmp_path)):
+        make_cli(options, run=False)
+
+
+def test_the_masked_autoencoder_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    pytest.importorskip("timm")
+    monkeypatch.chdir(ROOT)
+    cli = make_cli(options_of("trainer", "data/faces", "encoder/mae"), run=False)
+    assert (cli.model.network.image_size, cli.model.network.ratio) == (cli.datamodule._size, 0.75)
+    assert "ReconstructionGrid" in [type(callback).__name__ for callback in cli.trainer.callbacks]
+
+
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
     on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
+    on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers")}
+    on_top.add("configs/encoder/mae.yaml")
     assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS) | on_top
 
 

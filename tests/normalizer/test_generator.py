@@ -77,6 +77,20 @@ def test_discriminator_judges_every_scale() -> None:
     assert [tuple(x.shape) for x in logits] == [(2, 1, 8, 8), (2, 1, 4, 4), (2, 1, 2, 2)]
 
 
+def test_the_discriminator_shows_what_lies_before_its_logits() -> None:
+    network = PatchDiscriminator(widths=(8, 16), scales=2).eval()
+    image = torch.rand(2, 3, SIZE, SIZE)
+    layers = network.layers(image)
+    assert [[tuple(x.shape) for x in scale] for scale in layers] == [
+        [(2, 8, 16, 16), (2, 16, 8, 8), (2, 1, 8, 8)],
+        [(2, 8, 8, 8), (2, 16, 4, 4), (2, 1, 4, 4)],
+    ]
+    first, _, logits = layers[0]
+    sequence = network.networks[0]
+    assert torch.equal(first, torch.nn.functional.leaky_relu(sequence[0](image), 0.2))  # type: ignore[index]
+    assert torch.equal(logits, network(image)[0]) and torch.equal(logits, sequence(image))
+
+
 def test_moving_average_shares_no_storage_and_follows() -> None:
     generator = make_generator()
     average = MovingAverage(generator, decay=0.9)

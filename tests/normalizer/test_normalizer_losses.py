@@ -5,15 +5,18 @@ import math
 import pytest
 import torch
 
+from norface.normalizer import PatchDiscriminator
 from norface.normalizer.losses import (
     ExpressionConsistencyLoss,
     HeadPoseLoss,
     IdentityLoss,
     PairedLoss,
     SupervisionLoss,
+    feature_matching_loss,
     hinge_discriminator_loss,
     hinge_generator_loss,
     named_output_loss,
+    r1_penalty,
     reconstruction_loss,
 )
 from norface.normalizer.losses.head_pose import angle_between
@@ -166,3 +169,53 @@ def test_head_pose_gradient_turns_the_output_towards_the_target() -> None:
     before = loss(output, target)
     (gradient,) = torch.autograd.grad(before, output)
     assert loss(output - 0.1 * gradient, target) < before
+
+
+def test_r1_is_half_the_squared_gradient_of_a_loop() -> None:
+    torch.manual_seed(0)
+    weight, real = torch.randn(1, 3, 2, 2), torch.randn(2, 3, 4, 4)
+
+    def judge(image: torch.Tensor) -> list[torch.Tensor]:  # logits that bend: the gradient differs from face to face
+        bent = torch.nn.functional.conv2d(image, weight.to(image.dtype)).square()
+        return [bent, image.mean(dim=1, keepdim=True)]
+
+    step, expected = 1e-4, 0.0
+    for face in real.double():
+        for place in range(face.numel()):
+            change = torch.zeros(face.numel(), dtype=torch.float64)
+            change[place] = step
+            up, down = (judge((face + sign * change.view_as(face))[None]) for sign in (1, -1))
+            slopes = [float(a.mean() - b.mean()) / (2 * step) for a, b in zip(up, down, strict=True)]
+            expected += 0.5 * (sum(slopes) / 2) ** 2 / len(real)
+    assert float(r1_penalty(judge, real).detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_r1_can_be_differentiated_and_flattens_the_discriminator() -> None:
+    torch.manual_seed(0)
+    network = PatchDiscriminator(widths=(8,), scales=2)
+    real = torch.randn(2, 3, 16, 16)
+    penalty = r1_penalty(network, real)
+    penalty.backward()
+    assert all(p.grad is not None and bool(p.grad.any()) for name, p in network.named_parameters() if "weight" in name)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert r1_penalty(network, real).dtype == torch.float32
+    flat = r1_penalty(lambda image: [0.0 * image[:, :1]], real)
+    assert flat == 0
+
+
+def test_feature_matching_matches_a_loop_and_leaves_the_logits_out() -> None:
+    torch.manual_seed(0)
+    shapes = [[(2, 4, 4, 4), (2, 8, 2, 2), (2, 1, 2, 2)], [(2, 4, 2, 2), (2, 1, 2, 2)]]
+    fake = [[torch.randn(shape, requires_grad=True) for shape in scale] for scale in shapes]
+    real = [[torch.randn(shape, requires_grad=True) for shape in scale] for scale in shapes]
+    layers = [(0, 0), (0, 1), (1, 0)]
+    expected = 0.0
+    for scale, layer in layers:
+        ours, theirs = fake[scale][layer].flatten().tolist(), real[scale][layer].flatten().tolist()
+        expected += sum(abs(a - b) for a, b in zip(ours, theirs, strict=True)) / len(ours) / len(layers)
+    loss = feature_matching_loss(fake, real)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert all(fake[scale][layer].grad is not None for scale, layer in layers)
+    assert all(scale[-1].grad is None for scale in fake)
+    assert all(one.grad is None for scale in real for one in scale)

@@ -119,6 +119,95 @@ def test_weight_zero_is_not_computed(name: str, make_task: Make, fit: Fit) -> No
     assert f"normalizer/{name}" not in fit(off).logged_metrics
 
 
+def test_penalty_and_matching_are_computed_where_they_weigh(make_task: Make, fit: Fit) -> None:
+    weights = LossWeights(head_pose=0.1, feature_matching=1.0, r1=1.0)
+    metrics = fit(make_task(weights=weights)).logged_metrics
+    assert metrics["normalizer/feature_matching"] > 0 and metrics["normalizer/r1"] > 0
+    assert not {"normalizer/feature_matching", "normalizer/r1"} & fit(make_task()).logged_metrics.keys()
+    waiting = fit(make_task(weights=weights, adversarial_start=2.0)).logged_metrics
+    assert not {"normalizer/feature_matching", "normalizer/r1"} & waiting.keys()
+
+
+def test_the_penalty_comes_every_few_steps_as_much_stronger(
+    make_task: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+
+    def one(*args: Any) -> torch.Tensor:
+        found.append(1.0)
+        return torch.zeros((), requires_grad=True) + 2.0
+
+    monkeypatch.setattr("norface.normalizer.module.r1_penalty", one)
+    task = make_task(weights=LossWeights(head_pose=0.1, r1=0.5), r1_every=3)
+    metrics = fit(task, ToyFaces(count=40), max_epochs=1).logged_metrics  # five steps: 0 and 3
+    assert len(found) == 2
+    assert metrics["normalizer/r1"] == pytest.approx(0.5 * 3 * 2.0)
+
+
+@pytest.mark.parametrize("term", ["feature_matching", "r1"])
+def test_each_of_them_moves_only_its_own_network(term: str, make_task: Make, fit: Fit) -> None:
+    watch = Watch()
+    fit(make_task(weights=LossWeights(head_pose=0.1, **{term: 1.0}), r1_every=1), callbacks=[watch])
+    assert set(watch.moved[0::2]) == {(False, True)} and set(watch.moved[1::2]) == {(True, False)}
+
+
+def test_a_frozen_encoder_stays_bitwise_the_same(make_task: Make, fit: Fit) -> None:
+    task = make_task(encoder_rate=0.0)
+    before = snapshot(task.generator.encoder)
+    others = snapshot(task.generator.merging)
+    fit(task, max_epochs=2)
+    assert same(before, snapshot(task.generator.encoder)) and same(before, snapshot(task.average.network.encoder))  # type: ignore[arg-type]
+    assert not same(others, snapshot(task.generator.merging))
+    assert not any(p.requires_grad or p.grad is not None for p in task.generator.encoder.parameters())
+    assert not any(module.training for module in task.train().generator.encoder.modules())
+    assert task.generator.merging.training
+
+
+def test_an_encoder_is_tuned_at_a_lower_rate(make_task: Make, fit: Fit) -> None:
+    moved = {}
+    for rate in (1.0, 0.01):
+        task = make_task(encoder_rate=rate, adversarial_start=2.0)
+        before = snapshot(task.generator.encoder)
+        trainer = fit(task)
+        after = snapshot(task.generator.encoder)
+        moved[rate] = sum(float((a - b).abs().sum()) for a, b in zip(after, before, strict=True))
+        rates = {round(group["max_lr"] / task.lr, 6) for group in trainer.optimizers[0].param_groups}
+        assert rates == {1.0, rate}
+    assert 0 < moved[0.01] < 0.05 * moved[1.0]
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5])
+def test_a_rate_of_the_encoder_is_a_share(rate: float, make_task: Make) -> None:
+    with pytest.raises(ConfigError, match=r"from 0 \(frozen\) to 1"):
+        make_task(encoder_rate=rate)
+
+
+def test_a_normalizer_starts_from_another(make_task: Make, fit: Fit, tmp_path: Path) -> None:
+    first = make_task()
+    data = ToyFaces()
+    data.subjects = ("eve",)  # type: ignore[misc, assignment]
+    fit(first, data).save_checkpoint(tmp_path / "n.ckpt")
+    second = make_task(generator_weights=str(tmp_path / "n.ckpt"))
+    assert same(snapshot(first.average.network), snapshot(second.generator))
+    assert same(snapshot(first.average.network), snapshot(second.average.network))
+    fit(second).save_checkpoint(tmp_path / "m.ckpt")
+    people = torch.load(tmp_path / "m.ckpt", weights_only=True)["norface"]["subjects"]
+    assert people == ["ada", "bob", "eve"]
+    with pytest.raises(ConfigError, match="found both"):
+        make_task(generator_weights=str(tmp_path / "n.ckpt"), encoder_weights=str(tmp_path / "n.ckpt"))
+
+
+def test_a_start_of_another_kind_or_size_is_refused(make_task: Make, tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "norface": {"kind": "teacher"}}, tmp_path / "t.ckpt")
+    with pytest.raises(CheckpointError, match="expected a normalizer checkpoint"):
+        make_task(generator_weights=str(tmp_path / "t.ckpt"))
+    weights = {f"average.network.{k}": v for k, v in make_task().generator.state_dict().items()}
+    weights["average.network.merging.position"] = torch.zeros(1, 9, 32)
+    torch.save({"state_dict": weights, "norface": {"kind": "normalizer", "subjects": []}}, tmp_path / "n.ckpt")
+    with pytest.raises(CheckpointError, match=r"parts and sizes of this one, found .*merging\.position"):
+        make_task(generator_weights=str(tmp_path / "n.ckpt"))
+
+
 def test_teachers_learn_how_the_faces_are_cropped(make_task: Make, fit: Fit) -> None:
     task = make_task()
     asked: list[Alignment] = []

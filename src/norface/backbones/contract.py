@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -15,10 +16,12 @@ class Backbone(nn.Module, Described, ABC):
     Attributes:
         dim: Length of an embedding.
         stride: Pixels per side of what one embedding stands for.
+        image_size: Side of the only images that it takes; None: any multiple of the stride.
     """
 
     dim: int
     stride: int
+    image_size: int | None = None
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
@@ -26,6 +29,10 @@ class Backbone(nn.Module, Described, ABC):
 
     def settle(self) -> None:  # most read no files
         """Forget files that were read for the start: from now on checkpoints hold the weights."""
+
+    def adapted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:  # most do not depend on the size of images
+        """Weights of this network for images of another size, made to fit its own; others are left as they are."""
+        return dict(state)
 
     @abstractmethod
     def depths(self) -> dict[str, int]:

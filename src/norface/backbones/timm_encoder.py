@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import torch
 from torch import Tensor
 
 from norface.backbones.contract import Backbone
-from norface.errors import CheckpointError, ConfigError
+from norface.backbones.timm_weights import load_timm_weights, resampled
+from norface.errors import ConfigError
+
+TRANSFORMERS = ("vit_", "deit", "beit", "eva")
+"""How names of networks begin whose positions depend on the size of images."""
 
 
 class TimmEncoder(Backbone):
@@ -19,11 +24,17 @@ class TimmEncoder(Backbone):
     Takes images in [-1, 1] like every backbone and standardises them as the network's published weights expect.
 
     Args:
-        name: Of the network in timm, such as ``vit_base_patch16_224``, ``convnext_tiny`` or ``resnet50``.
-        weights: File with its weights (``.safetensors``, or what `torch.save` wrote); a classification head in it is
-            left out. None: random weights. Nothing is downloaded.
+        name: Of the network in timm, such as ``vit_base_patch16_224``, ``convnext_tiny`` or ``resnet50``; a tag such as
+            ``vit_base_patch16_224.mae`` says whose statistics of pixels count.
+        weights: File with its weights (``.safetensors``, or what `torch.save` wrote), in timm's layout or that of
+            published masked autoencoders; their decoder and a classification head are left out. None: random weights.
+            Nothing is downloaded.
         drop_path: Share of residual branches dropped in training, rising from 0 to this with depth (Huang et al. 2016,
             "Deep networks with stochastic depth").
+        image_size: Side of the images of a vision transformer, the only ones that it then takes; its positions are
+            learned on their grid, and resampled once from weights of another. None: any, for which the positions of
+            the published size are resampled with every image.
+        patch_size: Pixels per side of its patches; None: as the name says. Weights of another patch size do not fit.
 
     Raises:
         ConfigError: timm is not installed, knows no such network, or it gives no embeddings in a grid.
@@ -33,11 +44,27 @@ class TimmEncoder(Backbone):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, *, weights: str | None = None, drop_path: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        weights: str | None = None,
+        drop_path: float = 0.0,
+        image_size: int | None = None,
+        patch_size: int | None = None,
+    ) -> None:
         super().__init__()
-        self.network = _created(name, drop_path)
+        self.network = _created(name, drop_path, _sizes(name, image_size, patch_size))
         self.dim = int(self.network.num_features)
         self.stride = int(self.network.feature_info[-1]["reduction"])
+        self.image_size = image_size
+        if image_size is not None and image_size % self.stride:
+            raise ConfigError(
+                expected=f"a multiple of the patch size {self.stride}",
+                found=str(image_size),
+                where="image_size of norface.backbones.TimmEncoder",
+                action="Choose another size of images, or another patch_size.",
+            )
         about = self.network.pretrained_cfg
         head = str(about.get("classifier") or "head")
         # A norm that belongs to the head is never used; distributed training would wait for its gradients.
@@ -46,19 +73,27 @@ class TimmEncoder(Backbone):
         for statistic in ("mean", "std"):
             self.register_buffer(statistic, torch.tensor(about[statistic]).view(1, 3, 1, 1), persistent=False)
         if weights is not None:
-            _load(self.network, Path(weights), head=head)
+            load_timm_weights(self.network, Path(weights), head=head)
 
     def settle(self) -> None:
         """Forget the file."""
         self.init_args["weights"] = None
 
+    def standardised(self, image: Tensor) -> Tensor:
+        """Images in [-1, 1] with the statistics that the network expects."""
+        return ((image + 1.0) / 2.0 - self.mean) / self.std
+
     def forward(self, image: Tensor) -> Tensor:
         """``(B, 3, H, W)`` in [-1, 1] to ``(B, dim, H / stride, W / stride)``."""
-        standard = ((image + 1.0) / 2.0 - self.mean) / self.std
         found: list[Tensor] = self.network.forward_intermediates(
-            standard, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
+            self.standardised(image), indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
         )
         return found[0]
+
+    def adapted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of this network with its positions resampled to its own grid, see `resampled`."""
+        own = {name.removeprefix("network."): value for name, value in state.items()}
+        return {f"network.{name}": value for name, value in resampled(self.network, own).items()}
 
     def depths(self) -> dict[str, int]:
         """As timm groups the layers of this network."""
@@ -68,7 +103,23 @@ class TimmEncoder(Backbone):
         return {f"network.{name}": depth for name, depth in grouped.items()}
 
 
-def _created(name: str, drop_path: float) -> Any:
+def _sizes(name: str, image_size: int | None, patch_size: int | None) -> dict[str, Any]:
+    asked = {"image_size": image_size, "patch_size": patch_size}
+    given = {key.replace("image", "img"): value for key, value in asked.items() if value is not None}
+    if not name.startswith(TRANSFORMERS):
+        if given:
+            raise ConfigError(
+                expected="no image_size and no patch_size: networks without positions take images of any size",
+                found=f"{' and '.join(key for key, value in asked.items() if value is not None)} for {name}",
+                where="norface.backbones.TimmEncoder",
+                action="Leave them out, or choose a vision transformer.",
+            )
+        return {}
+    # 64 px faces are no 224 px photographs: without a size of their own, positions are resampled for every image.
+    return given if image_size is not None else {**given, "dynamic_img_size": True}
+
+
+def _created(name: str, drop_path: float, sizes: Mapping[str, Any]) -> Any:
     try:
         import timm
     except ModuleNotFoundError as error:
@@ -78,13 +129,10 @@ def _created(name: str, drop_path: float) -> Any:
             where="this Python environment",
             action="Install it with `pip install 'norface[backbones]'`.",
         ) from error
-    # ViTs are told that the size of images may vary: 64 px faces are no 224 px photographs.
-    sizes: dict[str, Any] = {"dynamic_img_size": True} if name.startswith(("vit_", "deit", "beit", "eva")) else {}
     try:
         network = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path, **sizes)
     except (RuntimeError, TypeError) as error:
-        family = re.match(r"[a-z]*", name)
-        close = timm.list_models(f"{family[0]}*")[:6] if family and family[0] else []
+        close = get_close_matches(name, timm.list_models(), n=6, cutoff=0.4)
         raise ConfigError(
             expected=f"the name of a network of timm{', such as ' + ', '.join(close) if close else ''}",
             found=name,
@@ -99,45 +147,3 @@ def _created(name: str, drop_path: float) -> Any:
             action="Choose another, such as vit_small_patch16_224, convnext_tiny or resnet50.",
         )
     return network
-
-
-def _load(network: Any, path: Path, *, head: str) -> None:
-    own = network.state_dict()
-    state = {name: value for name, value in _read(path).items() if not name.startswith(f"{head}.") or name in own}
-    shapes = {name: tuple(value.shape) for name, value in own.items()}
-    wrong = [name for name in shapes if name not in state]
-    unknown = [name for name in state if name not in shapes]
-    other = [name for name, shape in shapes.items() if name in state and tuple(state[name].shape) != shape]
-    if not wrong and not unknown and not other:
-        network.load_state_dict(state)
-        return
-    found = [f"{len(wrong)} of its weights are missing ({wrong[0]}, ...)"] if wrong else []
-    found += [f"{len(unknown)} are of another network ({unknown[0]}, ...)"] if unknown else []
-    found += [f"{name} is {tuple(state[name].shape)}, not {shapes[name]}" for name in other[:1]]
-    raise CheckpointError(
-        expected=f"the {len(own)} weights of this network",
-        found="; ".join(found),
-        where=str(path),
-        action="Give the name of the network that the file belongs to, or the file of this network.",
-    )
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        for key in ("state_dict", "model"):  # how training scripts wrap them
-            state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
-        if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-            raise ValueError("no weights by name")
-        return {str(name): value for name, value in state.items()}
-    except Exception as error:  # torch and safetensors raise many types here: pickle, zip, header, runtime
-        raise CheckpointError(
-            expected="a file of weights",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0][:160]}" if path.is_file() else "no such file",
-            where=str(path),
-            action="Correct the path; .safetensors and files of torch.save are read, files that hold code are not.",
-        ) from error

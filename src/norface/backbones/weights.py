@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
-
+from norface.backbones.contract import Backbone
 from norface.checkpoints import read_state
 from norface.errors import CheckpointError
 
 ENCODER_PREFIXES = ("average.network.encoder.", "network.embed.encoder.", "network.encoder.")
-"""Where checkpoints keep their encoder: normalizer (its averaged one), expression teacher, identity teacher."""
+"""Where checkpoints keep their encoder: normalizer (its averaged one), expression teacher, identity teacher and masked
+autoencoder."""
 
 
-def load_encoder(encoder: nn.Module, path: str) -> None:
-    """Fill `encoder` from a teacher's or a normalizer's checkpoint; strict.
+def load_encoder(encoder: Backbone, path: str) -> None:
+    """Fill `encoder` from the checkpoint of a teacher, a masked autoencoder or a normalizer; strict.
+
+    Only the positions of a vision transformer may be of another grid, see `TimmEncoder.adapted`.
 
     Raises:
-        CheckpointError: Missing, damaged, without an encoder, or with one of another size.
+        CheckpointError: Missing, damaged, without an encoder, or with one of another kind or size.
     """
     state = read_state(Path(path))
     for prefix in ENCODER_PREFIXES:
@@ -25,12 +27,12 @@ def load_encoder(encoder: nn.Module, path: str) -> None:
         if weights:
             break
     try:
-        encoder.load_state_dict(weights)
+        encoder.load_state_dict(encoder.adapted(weights))
     except RuntimeError as error:
         lines = str(error).splitlines()
         raise CheckpointError(
-            expected="an encoder of the same widths and blocks",
+            expected="an encoder of the same widths and blocks, or the same network of timm",
             found=" ".join(line.strip() for line in lines[1:2])[:300] or lines[0][:300],
             where=path,
-            action="Give this encoder the widths and blocks that the checkpoint was trained with.",
+            action="Give this encoder the class and the arguments that the checkpoint was trained with.",
         ) from error

@@ -33,8 +33,17 @@ class PatchDiscriminator(nn.Module, Described):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Image ``(B, 3, H, W)`` to one map of logits ``(B, 1, h, w)`` per scale; above 0 means real."""
-        logits = []
+        return [activations[-1] for activations in self.layers(image)]
+
+    def layers(self, image: Tensor) -> list[list[Tensor]]:
+        """As `forward`, with the activations of each scale's layers before its logits."""
+        judged = []
         for network in self.networks:
-            logits.append(network(image))
+            activations, x = list[Tensor](), image
+            for layer in network.children():
+                x = layer(x)
+                if not isinstance(layer, nn.Conv2d):  # what comes out of an activation
+                    activations.append(x)
+            judged.append([*activations, x])
             image = F.avg_pool2d(image, 2)
-        return logits
+        return judged

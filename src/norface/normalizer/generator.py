@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from norface.backbones import ConvEncoder
+from norface.backbones import Backbone
 from norface.errors import ConfigError
 from norface.normalizer.decoder import ConvDecoder
 from norface.normalizer.merging import ExpressionMerging
@@ -18,12 +18,12 @@ class Generator(nn.Module, Described):
     Structure after Norface (ECCV 2024): one encoder shared by both faces, an expression merging module, a decoder.
 
     Args:
-        encoder: Shared patch encoder.
+        encoder: Shared patch encoder, convolutional or a vision transformer.
         merging: Merges both embeddings; its `dim` and `grid` must fit the encoder and the image size.
         decoder: Turns merged embeddings into an image of the encoder's input size.
     """
 
-    def __init__(self, encoder: ConvEncoder, merging: ExpressionMerging, decoder: ConvDecoder) -> None:
+    def __init__(self, encoder: Backbone, merging: ExpressionMerging, decoder: ConvDecoder) -> None:
         super().__init__()
         if not (encoder.dim == merging.dim == decoder.init_args["dim"] and encoder.stride == decoder.stride):
             raise ConfigError(
@@ -35,6 +35,13 @@ class Generator(nn.Module, Described):
             )
         self.encoder, self.merging, self.decoder = encoder, merging, decoder
         self.image_size = encoder.stride * merging.grid
+        if encoder.image_size not in {None, self.image_size}:
+            raise ConfigError(
+                expected=f"an encoder for {self.image_size} pixels, {merging.grid} patches of {encoder.stride}",
+                found=f"one for {encoder.image_size} pixels",
+                where="model.init_args.generator",
+                action="Set the encoder's image_size to the grid of `merging` times its patch size, or correct that.",
+            )
 
     def forward(self, original: Tensor, target: Tensor) -> Tensor:
         """Normalize faces.

@@ -11,20 +11,21 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 import norface
-from norface.backbones import load_encoder
-from norface.checkpoints import describe_checkpoint, trained_people
+from norface.checkpoints import describe_checkpoint
 from norface.data.datamodule import FaceDataModule
 from norface.normalizer.balance import MEASURED_EVERY, gradient_shares
 from norface.normalizer.discriminator import PatchDiscriminator
 from norface.normalizer.ema import MovingAverage
 from norface.normalizer.figures import CheapFigures, figures_before_training
 from norface.normalizer.generator import Generator, distinct
-from norface.normalizer.losses import hinge_discriminator_loss
+from norface.normalizer.losses import feature_matching_loss, hinge_discriminator_loss, r1_penalty
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
+from norface.normalizer.rates import check_rate, generator_groups
+from norface.normalizer.starting import start_generator
 from norface.samples import PairSample
 from norface.specs import describe
 from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher, Teacher
-from norface.training import EpochMeans, compile_in_place, decay_groups, fuses, require_finite
+from norface.training import EpochMeans, compile_in_place, fuses, require_finite
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.", "objective.head_pose.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
@@ -55,17 +56,20 @@ class NormalizerTask(lightning.LightningModule):
         generator: Maps (original, target) to the normalized face.
         discriminator: Tells real faces from normalized ones.
         weights: Weight of each loss term.
-        encoder_weights: Checkpoint whose encoder the generator's starts from, such as the expression teacher's; None: a
-            random start.
+        encoder_weights: Checkpoint whose encoder the generator's starts from: a masked autoencoder's, a teacher's or a
+            normalizer's; None: it starts as its own arguments say.
+        generator_weights: Checkpoint of a normalizer whose averaged generator this one starts from; None: a new one.
         identity_teacher: Frozen identity network; needed where its weight is not 0.
         expression_teacher: Frozen expression network; likewise.
         head_pose_teacher: Frozen head-pose network; likewise.
         lr: Peak learning rate of the generator.
+        encoder_rate: Learning rate of its encoder as a share of `lr`; 0: the encoder is frozen.
         discriminator_lr: Learning rate of the discriminator.
         weight_decay: Decoupled weight decay of the generator's matrices and kernels.
         ema_decay: Decay of the generator's moving average.
         adversarial_start: Share of the run after which the discriminator takes part. Before, there is nothing worth
             judging: it would win at once and teach the generator nothing.
+        r1_every: Steps of the discriminator from one R1 penalty to the next.
         clip: Largest norm of a gradient step of either network.
         compile: Whether `torch.compile` translates the networks when training starts: minutes once, then faster steps,
             above all on a GPU. Checkpoints are the same.
@@ -81,25 +85,32 @@ class NormalizerTask(lightning.LightningModule):
         *,
         weights: LossWeights = LossWeights(),
         encoder_weights: str | None = None,
+        generator_weights: str | None = None,
         identity_teacher: IdentityTeacher | None = None,
         expression_teacher: ExpressionTeacher | None = None,
         head_pose_teacher: HeadPoseTeacher | None = None,
         lr: float = 2e-3,
+        encoder_rate: float = 1.0,
         discriminator_lr: float = 1e-3,
         weight_decay: float = 0.02,
         ema_decay: float = 0.995,
         adversarial_start: float = 0.5,
+        r1_every: int = 16,
         clip: float = 1.0,
         compile: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.encoder_people: tuple[str, ...] = ()
-        if encoder_weights is not None:
-            load_encoder(generator.encoder, encoder_weights)
-            self.encoder_people = trained_people(encoder_weights)
+        check_rate(encoder_rate)
+        self.encoder_people = start_generator(
+            generator, encoder_weights=encoder_weights, generator_weights=generator_weights
+        )
+        generator.encoder.settle()
+        self.encoder_rate, self.r1_every = encoder_rate, r1_every
         channels_last = torch.channels_last
         self.generator = generator.to(memory_format=channels_last)
+        if encoder_rate == 0:
+            self.generator.encoder.requires_grad_(False).eval()
         self.discriminator = discriminator.to(memory_format=channels_last)
         self.average = MovingAverage(self.generator, decay=ema_decay)
         self.weights = weights
@@ -117,6 +128,13 @@ class NormalizerTask(lightning.LightningModule):
         self.register_buffer("target", torch.zeros(1, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
         self.figures = CheapFigures(size=size)
+
+    def train(self, mode: bool = True) -> NormalizerTask:
+        """As always, but a frozen encoder stays in evaluation mode: no statistics move, nothing is dropped."""
+        super().train(mode)
+        if self.encoder_rate == 0:
+            self.generator.encoder.eval()
+        return self
 
     @property
     def faces(self) -> FaceDataModule:
@@ -177,11 +195,14 @@ class NormalizerTask(lightning.LightningModule):
             real = real_faces(batch)
             with self.toggled_optimizer(for_discriminator):
                 loss = hinge_discriminator_loss(self.discriminator(real), self.discriminator(output.detach()))
-                self._step(for_discriminator, "discriminator", {"discriminator": loss}, batch, batch_idx)
-            logged["discriminator"] = loss.detach()
+                judged = {"discriminator": loss} | self._penalty(real)
+                self._step(for_discriminator, "discriminator", judged, batch, batch_idx)
+            logged |= {name: value.detach() for name, value in judged.items()}
         with self.toggled_optimizer(for_generator):
             logits = self.discriminator(output) if adversarial else None
             parts = self.objective(batch, output, embeddings, logits)
+            if adversarial:
+                parts |= self._matching(batch, output)
             if batch_idx % MEASURED_EVERY == 0:
                 shares = gradient_shares(parts, output, scale=self._loss_scale)
                 logged |= {f"gradient_share/{name}": share for name, share in shares.items()}
@@ -191,6 +212,23 @@ class NormalizerTask(lightning.LightningModule):
         cast(torch.optim.lr_scheduler.LRScheduler, self.lr_schedulers()).step()
         logged |= {name: value.detach() for name, value in parts.items()}
         self._means.update({f"normalizer/{name}": v for name, v in logged.items()}, size=len(batch["original"]))
+
+    def _penalty(self, real: Tensor) -> dict[str, Tensor]:
+        """The discriminator's weighted R1 penalty, in the steps that have it."""
+        if self.weights.r1 <= 0 or int(self.iteration) % self.r1_every:
+            return {}
+        # Its `forward` is what `compile` leaves as it was.
+        return {"r1": self.weights.r1 * self.r1_every * r1_penalty(self.discriminator.forward, real)}
+
+    def _matching(self, batch: PairSample, output: Tensor) -> dict[str, Tensor]:
+        """The weighted difference of the discriminator's activations, where the right answer is known."""
+        known = batch["has_truth"]
+        if self.weights.feature_matching <= 0 or not bool(known.any()):
+            return {}
+        with torch.no_grad():
+            wanted = self.discriminator.layers(batch["truth"][known])
+        loss = feature_matching_loss(self.discriminator.layers(output[known]), wanted)
+        return {"feature_matching": self.weights.feature_matching * loss}
 
     def on_train_epoch_end(self) -> None:
         """Log the mean of each loss term."""
@@ -255,17 +293,24 @@ class NormalizerTask(lightning.LightningModule):
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LRScheduler]]:
         """AdamW for the generator on one cycle, Adam for the discriminator at a constant rate."""
         assert self.objective is not None
-        trained = [*self.generator.parameters()]
-        if self.objective.supervision is not None:
-            trained += self.objective.supervision.parameters()
-        judges = [*self.discriminator.parameters()]
-        fused = fuses(trained + judges, str(self.trainer.precision))
-        groups = decay_groups(trained, self.weight_decay)
-        generator = torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99), fused=fused)
+        supervision, judges = self.objective.supervision, [*self.discriminator.parameters()]
+        groups = generator_groups(
+            self.generator,
+            [] if supervision is None else supervision.parameters(),
+            lr=self.lr,
+            encoder_rate=self.encoder_rate,
+            weight_decay=self.weight_decay,
+        )
+        fused = fuses([*self.generator.parameters(), *judges], str(self.trainer.precision))
+        generator = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=fused)
         discriminator = torch.optim.Adam(judges, lr=self.discriminator_lr, betas=(0.0, 0.99), fused=fused)
         steps = max(int(self.trainer.estimated_stepping_batches), 2)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
-            generator, self.lr, total_steps=steps + 1, pct_start=0.15, cycle_momentum=False
+            generator,
+            [float(group["lr"]) for group in generator.param_groups],
+            total_steps=steps + 1,
+            pct_start=0.15,
+            cycle_momentum=False,
         )
         return [generator, discriminator], [cycle]
 

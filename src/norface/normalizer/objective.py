@@ -23,7 +23,7 @@ from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTe
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of each term of the generator's loss; a term of weight 0 is not computed.
+    """Weight of each term of the losses; a term of weight 0 is not computed.
 
     Args:
         adversarial: Hinge loss against the discriminator.
@@ -34,6 +34,8 @@ class LossWeights:
         reconstruction: Mean absolute error on pairs of one image or one person.
         paired: Whitened squared error where the true normalized face is known.
         supervision: Action-unit labels read from the encoder's embedding of the original.
+        feature_matching: Activations of the discriminator, once it takes part, where the right answer is known.
+        r1: Gradient penalty of the discriminator.
     """
 
     adversarial: float = 0.02
@@ -44,6 +46,8 @@ class LossWeights:
     reconstruction: float = 1.0
     paired: float = 1.0
     supervision: float = 5.0
+    feature_matching: float = 0.0
+    r1: float = 0.0
 
     @property
     def outputs(self) -> float:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from norface.backbones import ConvEncoder
+from norface.backbones import Backbone
 from norface.errors import TrainingError
 from norface.labels import MAX_INTENSITY
 from norface.samples import FaceSample
@@ -35,6 +35,8 @@ class ExpressionTask(TeacherTask):
 
     Args:
         encoder: Patch encoder.
+        encoder_weights: Checkpoint whose encoder it starts from, such as a masked autoencoder's; None: it starts as its
+            own arguments say.
         dim: Size of the embedding.
         dropout: Share of the pooled features dropped in training.
         emotion_weight: Weight of the emotion cross-entropy against the intensity error.
@@ -50,8 +52,9 @@ class ExpressionTask(TeacherTask):
 
     def __init__(
         self,
-        encoder: ConvEncoder,
+        encoder: Backbone,
         *,
+        encoder_weights: str | None = None,
         dim: int = 64,
         dropout: float = 0.1,
         emotion_weight: float = 0.05,
@@ -61,6 +64,7 @@ class ExpressionTask(TeacherTask):
         seed: int = 0,
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed)
+        self.start(encoder, encoder_weights)
         self.embed = [EmbeddingNetwork(encoder, dim=dim, dropout=dropout)]  # in a list: registered by `configure_model`
         self.emotion_weight, self.truth_weight = emotion_weight, truth_weight
         self.found: list[tuple[Tensor, ...]] = []

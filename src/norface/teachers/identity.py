@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from norface.backbones import ConvEncoder
+from norface.backbones import Backbone
 from norface.samples import FaceSample
 from norface.teachers.margin import AngularMargin
 from norface.teachers.networks import EmbeddingNetwork
@@ -31,6 +31,8 @@ class IdentityTask(TeacherTask):
 
     Args:
         encoder: Patch encoder.
+        encoder_weights: Checkpoint whose encoder it starts from, such as a masked autoencoder's; None: it starts as its
+            own arguments say.
         dim: Size of the embedding.
         dropout: Share of the pooled features dropped in training.
         lr: Peak learning rate.
@@ -40,8 +42,9 @@ class IdentityTask(TeacherTask):
 
     def __init__(
         self,
-        encoder: ConvEncoder,
+        encoder: Backbone,
         *,
+        encoder_weights: str | None = None,
         dim: int = 64,
         dropout: float = 0.1,
         lr: float = 3e-3,
@@ -49,6 +52,7 @@ class IdentityTask(TeacherTask):
         seed: int = 0,
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed)
+        self.start(encoder, encoder_weights)
         self.network = EmbeddingNetwork(encoder, dim=dim, dropout=dropout).to(memory_format=torch.channels_last)
         self.dim = dim
         self.margin: AngularMargin | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from norface.backbones import ConvEncoder, Standardize
+from norface.backbones import Backbone, Standardize
 from norface.specs import Described
 from norface.teachers.base import ExpressionReading
 
@@ -22,7 +22,7 @@ class EmbeddingNetwork(nn.Module, Described):
         dropout: Share of the pooled features dropped in training.
     """
 
-    def __init__(self, encoder: ConvEncoder, *, dim: int = 64, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: Backbone, *, dim: int = 64, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder, self.dim = encoder, dim
         self.standardize = Standardize(encoder.dim * POOL * POOL)

@@ -1,9 +1,9 @@
-"""What training an identity and an expression teacher have in common."""
+"""What the trainings of stage 0 have in common: identity and expression teacher, and the masked autoencoder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import lightning
 import torch
@@ -11,7 +11,8 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 import norface
-from norface.checkpoints import describe_checkpoint
+from norface.backbones import Backbone, load_encoder
+from norface.checkpoints import describe_checkpoint, trained_people
 from norface.samples import FaceDescription, FaceSample
 from norface.specs import Described, describe
 from norface.training import EpochMeans, decay_groups, fuses, require_finite, seed_step
@@ -26,12 +27,23 @@ class TeacherTask(lightning.LightningModule):
         seed: Of dropout.
     """
 
+    kind: ClassVar[str] = "teacher"
+    """What its checkpoints are."""
+
     network: nn.Module
 
     def __init__(self, *, lr: float = 3e-3, weight_decay: float = 0.02, seed: int = 0) -> None:
         super().__init__()
         self.lr, self.weight_decay, self.seed = lr, weight_decay, seed
+        self.encoder_people: tuple[str, ...] = ()
         self._means = EpochMeans()
+
+    def start(self, encoder: Backbone, encoder_weights: str | None) -> None:
+        """Let the encoder start from another run's checkpoint, if one is named; remember whom that has seen."""
+        if encoder_weights is not None:
+            load_encoder(encoder, encoder_weights)
+            self.encoder_people = trained_people(encoder_weights)
+        encoder.settle()
 
     @property
     def faces(self) -> FaceDescription:
@@ -72,13 +84,13 @@ class TeacherTask(lightning.LightningModule):
         """Say what this is and how to build it, as plain data."""
         assert isinstance(self.network, Described)
         checkpoint["norface"] = {
-            "kind": "teacher",
+            "kind": self.kind,
             "version": norface.__version__,
             "network": describe(self.network),
             "alignment": self.faces.alignment.describe(),
-            "subjects": list(self.faces.subjects),
+            "subjects": sorted({*self.faces.subjects, *self.encoder_people}),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another kind before its weights are tried."""
-        describe_checkpoint(checkpoint, where="--ckpt_path", kind="teacher")
+        describe_checkpoint(checkpoint, where="--ckpt_path", kind=self.kind)
