@@ -350,7 +350,8 @@ def test_curves_start_with_the_untrained_normalizer_and_hold_losses_norms_and_sh
     assert {name.rpartition("/")[2] for name in norms} == {"generator", "discriminator"}
     assert all(norm > 0 for norm in norms.values())
     shares = {name: value for name, value in logged.items() if name.startswith("normalizer/gradient_share/")}
-    terms = {"adversarial", "identity", "expression", "reconstruction", "paired"}  # labels do not act through the image
+    terms = {"adversarial", "identity", "expression", "named_outputs", "head_pose", "reconstruction", "paired"}
+    # Labels do not act through the image.
     assert {name.rpartition("/")[2] for name in shares} == terms
     assert sum(shares.values()) == pytest.approx(1.0, abs=1e-4)
 
