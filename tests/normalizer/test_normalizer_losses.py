@@ -57,6 +57,27 @@ def test_identity_gradient_moves_the_output_towards_the_target() -> None:
     assert loss(output - 100 * gradient, target) < before
 
 
+def test_following_the_identity_loss_leads_to_the_target_and_away_from_the_original() -> None:
+    original, target = (
+        draw(torch.ones(1), torch.tensor([[-0.8, 0.5, 0.3]])),
+        draw(torch.zeros(1), torch.full((1, 3), 0.6)),
+    )
+    loss = IdentityLoss(ColourTeacher())
+    output = original.clone().requires_grad_()
+    optimizer = torch.optim.SGD([output], lr=50.0)
+    to_target, to_original = [], []
+    for _ in range(60):
+        value = loss(output, target)
+        to_target.append(value.item())
+        to_original.append(loss(output, original).item())
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    assert to_target[-1] < 0.2 * to_target[0]
+    assert to_original[0] == pytest.approx(0.0, abs=1e-6)
+    assert to_original[-1] > 0.5 * to_target[0]
+
+
 def test_expression_consistency_matches_its_formula_and_ignores_identity() -> None:
     teacher = BarTeacher()
     grey = torch.zeros(2, 3)
