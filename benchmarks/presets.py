@@ -39,6 +39,7 @@ def figures(name: str, batch: int, *, rounds: int) -> list[Figure]:
         figure(f"{name}: arithmetic for one face", [found["run"] / 1e9], "GFLOP"),
         figure(f"{name}: arithmetic of a training step, per face", [found["trained"] / batch / 1e9], "GFLOP"),
         figure(f"{name}: training step, batches of {batch}", found["seconds"], "s"),
+        figure(f"{name}: the same in processor time, over all threads", found["busy"], "s"),
         figure(f"{name}: peak of training beyond the libraries' {found['before']:.0f} MiB", [found["memory"]], "MiB"),
     ]
 
@@ -129,15 +130,17 @@ def main(name: str, batch: str, rounds: str) -> None:
     before = mebibytes("VmRSS")
     make = make_autoencoder if name.startswith("encoder/") else make_normalizer
     network, run, step = make(name, int(batch))
-    seconds = []
+    seconds, busy = [], []
     for _ in range(1 + int(rounds)):  # the first does not count
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         step()
         seconds.append(time.perf_counter() - start)
+        busy.append(time.process_time() - used)  # what others do on the machine hardly changes this
     found = {
         "before": before,
         "memory": mebibytes("VmHWM") - before,
         "seconds": seconds[1:],
+        "busy": busy[1:],
         "weights": sum(parameter.numel() for parameter in network.parameters()),
         "trained": arithmetic(step),
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -141,7 +142,7 @@ VIT = "vit_tiny_patch16_224"
     [({"image_size": 64}, 16, 4), ({"image_size": 64, "patch_size": 8}, 8, 8), ({"image_size": 96}, 16, 6)],
 )
 @torch.no_grad()
-def test_a_transformer_of_one_size_learns_its_own_positions(options: dict[str, int], stride: int, grid: int) -> None:
+def test_a_transformer_of_one_size_learns_its_own_positions(options: dict[str, Any], stride: int, grid: int) -> None:
     pytest.importorskip("timm")
     encoder = TimmEncoder(VIT, **options).eval()
     size = options["image_size"]
@@ -203,7 +204,7 @@ def test_positions_of_another_grid_are_resampled_like_a_picture(tmp_path: Path) 
     ],
 )
 def test_an_autoencoder_of_another_shape_says_so(
-    options: dict[str, int], changes: dict[str, torch.Tensor], message: str, tmp_path: Path
+    options: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path, _ = published(tmp_path, **changes)
     with pytest.raises(CheckpointError, match=message):

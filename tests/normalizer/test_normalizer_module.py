@@ -185,7 +185,7 @@ def test_a_rate_of_the_encoder_is_a_share(rate: float, make_task: Make) -> None:
 def test_a_normalizer_starts_from_another(make_task: Make, fit: Fit, tmp_path: Path) -> None:
     first = make_task()
     data = ToyFaces()
-    data.subjects = ("eve",)  # type: ignore[misc, assignment]
+    data.subjects = ("eve",)  # type: ignore[assignment]
     fit(first, data).save_checkpoint(tmp_path / "n.ckpt")
     second = make_task(generator_weights=str(tmp_path / "n.ckpt"))
     assert same(snapshot(first.average.network), snapshot(second.generator))

@@ -36,7 +36,7 @@ def make_generator(**options: Any) -> Generator:
 
 
 def make_task(generator: Generator, **options: Any) -> NormalizerTask:
-    teachers = {"identity_teacher": ColourTeacher(), "expression_teacher": BarTeacher()}
+    teachers: dict[str, Any] = {"identity_teacher": ColourTeacher(), "expression_teacher": BarTeacher()}
     return NormalizerTask(generator, PatchDiscriminator(widths=(8,), scales=1), **teachers, **options)
 
 
@@ -73,6 +73,7 @@ def test_trained_from_a_file_and_opened_without_it(rate: float, fit: Fit, tmp_pa
     assert all(unchanged) if rate == 0 else not any(unchanged)
 
 
+@pytest.mark.slow
 def test_a_transformer_is_exported(fit: Fit, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")

@@ -70,7 +70,7 @@ def resampled(network: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     side = round(max(there.shape[1] - before, 0) ** 0.5)
     if there.shape[0] != 1 or side == 0 or side * side + before != there.shape[1]:
         return state  # no square grid: `load_state_dict` says which shape was found
-    from timm.layers import resample_abs_pos_embed
+    from timm.layers.pos_embed import resample_abs_pos_embed
 
     grid = [int(n) for n in network.patch_embed.grid_size]
     state[POSITIONS] = resample_abs_pos_embed(there, grid, [side, side], num_prefix_tokens=before)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from norface.backbones.contract import Backbone
 from norface.checkpoints import read_state
 from norface.errors import CheckpointError
@@ -13,14 +15,15 @@ ENCODER_PREFIXES = ("average.network.encoder.", "network.embed.encoder.", "netwo
 autoencoder."""
 
 
-def load_encoder(encoder: Backbone, path: str) -> None:
-    """Fill `encoder` from the checkpoint of a teacher, a masked autoencoder or a normalizer; strict.
+def load_encoder(encoder: nn.Module, path: str) -> None:
+    """Fill `encoder`, a `Backbone`, from the checkpoint of a teacher, a masked autoencoder or a normalizer; strict.
 
     Only the positions of a vision transformer may be of another grid, see `TimmEncoder.adapted`.
 
     Raises:
         CheckpointError: Missing, damaged, without an encoder, or with one of another kind or size.
     """
+    assert isinstance(encoder, Backbone), type(encoder).__name__
     state = read_state(Path(path))
     for prefix in ENCODER_PREFIXES:
         weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -34,7 +34,7 @@ def to_patches(image: Tensor, patch: int) -> Tensor:
 def from_patches(patches: Tensor, patch: int) -> Tensor:
     """The square image ``(B, 3, S, S)`` that `to_patches` has cut."""
     side = round(patches.shape[1] ** 0.5)
-    cut = patches.unflatten(1, (side, side)).unflatten(3, (3, patch, patch))  # (B, h, w, 3, patch, patch)
+    cut: Tensor = patches.unflatten(1, (side, side)).unflatten(3, (3, patch, patch))  # (B, h, w, 3, patch, patch)
     return cut.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
 
