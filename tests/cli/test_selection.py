@@ -35,7 +35,7 @@ def test_the_weights_that_served_validation_subjects_best_are_tested(
     best = tmp_path / "checkpoints" / "best.ckpt"
     assert torch.load(best, weights_only=True)["epoch"] == scores.idxmax()
     faces = BrightCorners().samples
-    images = [torch.stack([face[name] for face in faces]) for name in ("original", "normalized")]  # type: ignore[literal-required]
+    images = [torch.stack([face[name] for face in faces]) for name in ("original", "normalized")]
     answers = load_classifier(best).predict(*images).numpy()
     for name in ("test", "val"):
         table = pd.read_parquet(tmp_path / f"{name}_predictions.parquet")

@@ -101,8 +101,10 @@ def load_normalizers(
         ConfigError: One is given twice.
         AlignmentError: They want faces cropped differently.
     """
-    teachers = {"identity_teacher": identity_teacher, "expression_teacher": expression_teacher}
-    trained = [TrainedNormalizer(path, **teachers).load() for path in checkpoints]
+    trained = [
+        TrainedNormalizer(path, identity_teacher=identity_teacher, expression_teacher=expression_teacher).load()
+        for path in checkpoints
+    ]
     return trained[0] if len(trained) == 1 else CrossFitted(trained)
 
 
