@@ -27,6 +27,7 @@ DYNAMIC_IMPORTS = {
     "data/readers/__init__.py": "its own table of readers",
     "faces/detectors.py": "its own table of detectors",
     "imaging/augment.py": "albumentations, late",
+    "teachers/facexlib_network.py": "names of facexlib modules, written in the teachers' own code",
 }
 
 

@@ -117,7 +117,7 @@ def landmarks(rig: Rig, own: Floats, factors: FaceFactors) -> Floats:
     weights = muscles | gaze_weights(factors, muscles)
     column = {name: k for k, name in enumerate(rig.mesh.expression_names)}
     vertices = rig.mesh.landmarks[[k for group in FIVE for k in group]]
-    used = np.array([column[name] for name in weights])
+    used = np.array([column[name] for name in weights], np.int64)  # may be none
     shift = np.tensordot(
         np.array(list(weights.values()), np.float32), rig.mesh.expression_modes[np.ix_(used, vertices)], 1
     )
