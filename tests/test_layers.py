@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "labels", "people", "samples", "specs", "checkpoints", "network_files", "training"),  # shared vocabulary
     ("imaging",),
-    ("cache", "synthetic", "backbones", "results"),  # results: vocabulary too, but it writes its file through imaging
+    ("cache", "synthetic", "backbones", "previews", "results"),  # the last two write their files through imaging
     ("data", "teachers"),
     ("normalizer", "faces", "pretraining"),
     ("classifier",),
@@ -34,6 +34,7 @@ LIGHTNING = {
     "datamodule.py",
     "prediction_table.py",
     "preview.py",
+    "previews.py",
     "training.py",
     "launching.py",
     "durable_runs.py",
