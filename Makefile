@@ -157,8 +157,9 @@ clean-demo: ## forget everything in RUN
 .PHONY: install test test-slow check bench
 install: $(INSTALLED) ## make .venv and install norface into it
 
+# Processes share the cores, so each has one thread; a test file stays in one process, because its tests share fixtures.
 test: $(VENV)/.installed-test $(WITH_WEIGHTS) ## run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-test $(WITH_WEIGHTS) ## run the tests that train
 	$(BIN)/python -m pytest -m slow
