@@ -73,6 +73,9 @@ def test_the_targets_person_is_all_that_is_known_of_the_normalizers_split(tmp_pa
 def test_the_targets_person_alone(tmp_path: Path) -> None:
     frame = draw(tmp_path, subjects=0, target_faces=3)
     assert set(frame.subject) == {"target"}
+    assert json.loads((tmp_path / "faces.json").read_text())["provenance"]["target_faces"] == 3
+    with pytest.raises(ConfigError, match="target_faces"):
+        draw(tmp_path / "less", target_faces=-1)
     table = FaceTable.load(tmp_path)
     assert table.knows_normalized.all()
 

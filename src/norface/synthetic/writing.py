@@ -102,9 +102,9 @@ def draw_faces(
     job = _Job(out, seed, Alignment(size, margin, drop), aligned, source, assets, photo)
     faces = dict.fromkeys((*SPLITS, ""), faces_per_subject) | dict(faces_per_split or {})
     tasks = [(job, subject, split, faces[split]) for subject, split in enumerate(names)]
-    _check(job, len(names) + target_faces, min(faces.values()), processes)
+    _check(job, len(names), min(faces.values()), target_faces, processes)
     faces_of = _source(job)
-    _write_description(job, faces_of, len(names), faces_per_subject, splits, faces_per_split)
+    _write_description(job, faces_of, len(names), faces_per_subject, splits, faces_per_split, target_faces)
     write_png(out / "target.png", faces_of.target())
     rows: list[Row] = []
     with Progress(*_COLUMNS, disable=not progress) as bar:
@@ -134,8 +134,13 @@ def _splits(subjects: int | None, splits: Mapping[str, int] | None) -> list[str]
     return [name for name in SPLITS for _ in range(splits.get(name, 0))]
 
 
-def _check(job: _Job, subjects: int, faces: int, processes: int | None) -> None:
-    for name, value in (("subjects", subjects), ("faces_per_subject", faces), ("processes", processes or 1)):
+def _check(job: _Job, subjects: int, faces: int, target_faces: int, processes: int | None) -> None:
+    if target_faces < 0:
+        raise ConfigError(
+            expected="at least 0", found=str(target_faces), where="target_faces", action="Give no negative number."
+        )
+    people = subjects if target_faces == 0 else 1  # the target's person may be alone
+    for name, value in (("subjects", people), ("faces_per_subject", faces), ("processes", processes or 1)):
         if value < 1:
             raise ConfigError(expected="at least 1", found=str(value), where=name, action="Give a positive number.")
     if job.source not in SOURCES or (job.source == "facekit") != (job.assets is not None):
@@ -220,6 +225,7 @@ def _write_description(
     faces: int,
     splits: Mapping[str, int] | None,
     faces_per_split: Mapping[str, int] | None,
+    target_faces: int,
 ) -> None:
     """``faces.json``; refuses a folder that holds faces of other settings."""
     provenance: dict[str, object] = {
@@ -229,6 +235,7 @@ def _write_description(
         "faces_per_subject": faces,
         "splits": dict(splits) if splits is not None else None,
         "faces_per_split": dict(faces_per_split or {}),
+        "target_faces": target_faces,
         "aligned": job.aligned,
         "crop": {"size": job.alignment.size, "margin": job.alignment.margin, "drop": job.alignment.drop},
         "drawing_version": source.drawing_version,

@@ -68,7 +68,7 @@ def read_packed(path: Path) -> FaceMesh:
         zipfile.BadZipFile,
         zlib.error,
         AttributeError,
-        NotImplementedError,
+        NotImplementedError,  # of zipfile: a damaged header asks for a compression that there is not
     ) as error:
         raise AssetError(
             expected="a packed face model (.npz)",
