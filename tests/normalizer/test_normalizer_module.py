@@ -123,6 +123,7 @@ def test_penalty_and_matching_are_computed_where_they_weigh(make_task: Make, fit
     weights = LossWeights(head_pose=0.1, feature_matching=1.0, r1=1.0)
     metrics = fit(make_task(weights=weights)).logged_metrics
     assert metrics["normalizer/feature_matching"] > 0 and metrics["normalizer/r1"] > 0
+    assert metrics["normalizer/gradient_share/feature_matching"] > 0  # it acts on the output, not only on paper
     assert not {"normalizer/feature_matching", "normalizer/r1"} & fit(make_task()).logged_metrics.keys()
     waiting = fit(make_task(weights=weights, adversarial_start=2.0)).logged_metrics
     assert not {"normalizer/feature_matching", "normalizer/r1"} & waiting.keys()
@@ -149,6 +150,29 @@ def test_each_of_them_moves_only_its_own_network(term: str, make_task: Make, fit
     watch = Watch()
     fit(make_task(weights=LossWeights(head_pose=0.1, **{term: 1.0}), r1_every=1), callbacks=[watch])
     assert set(watch.moved[0::2]) == {(False, True)} and set(watch.moved[1::2]) == {(True, False)}
+
+
+def test_the_penalty_changes_what_the_discriminator_learns(make_task: Make, fit: Fit) -> None:
+    def learned(r1: float) -> list[torch.Tensor]:
+        task = make_task(weights=LossWeights(head_pose=0.1, r1=r1), r1_every=1)
+        fit(task)
+        return snapshot(task.discriminator)
+
+    weak = learned(1e-9)  # not 0: judging once more moves the vectors of the spectral norm already
+    assert same(learned(1e-9), weak)
+    assert not all(torch.allclose(a, b, rtol=0, atol=1e-6) for a, b in zip(learned(1.0), weak, strict=True))
+
+
+def test_the_discriminator_learns_which_faces_are_real(make_task: Make, fit: Fit) -> None:
+    task = make_task(lr=1e-9, discriminator_lr=2e-3)  # a generator that stands still
+    fit(task, ToyFaces(count=16), max_epochs=15, limit_val_batches=0)
+    batch = pairs(16)
+    with torch.no_grad():
+        made = task.generator(batch["original"], batch["target"])
+        real, fake = (
+            torch.stack([logits.mean() for logits in task.discriminator(faces)]) for faces in (real_faces(batch), made)
+        )
+    assert (real > fake + 0.2).all()
 
 
 def test_a_frozen_encoder_stays_bitwise_the_same(make_task: Make, fit: Fit) -> None:
