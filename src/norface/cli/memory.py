@@ -23,8 +23,7 @@ def out_of_memory(error: BaseException) -> ConfigError | None:
         found=text[:240] or type(error).__name__,
         where="memory of the GPU" if "CPUAllocator" not in text and isinstance(error, RuntimeError) else "main memory",
         action="Lower the batch size first (data.init_args.batch_size, or --batch_size): memory grows in proportion. "
-        "Then the networks' widths, dim and blocks, or take a smaller preset; data.init_args.image_size counts "
-        "squared. "
+        "Then the networks' widths, dim and blocks, or take a smaller preset; the image size counts squared. "
         "On a GPU, --trainer.precision bf16-mixed saves up to half. With data.init_args.num_workers, each worker needs "
         "memory of its own. A run that was training goes on from its last epoch with --ckpt_path last.",
     )
