@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -240,3 +241,24 @@ def test_configuration_can_be_built(options: list[str], monkeypatch: pytest.Monk
     else:
         assert cli.trainer.default_root_dir.startswith(RUN)
         assert cli.trainer.max_epochs
+
+
+def test_unpaired_training_is_the_demo_with_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+
+    monkeypatch.chdir(ROOT)
+    off = [f"--model.weights.{name}=0" for name in ("identity", "expression", "named_outputs")]  # they need teachers
+    configs = options_of("trainer", "data/faces", "normalizer/demo", "normalizer/unpaired")
+    model = make_cli([*configs, *off], run=False).model
+    assert (model.expression_views, model.adversarial_start) == (1.0, 0.1)
+    assert model.weights.adversarial > 0 and model.generator.image_size == 64
+
+
+PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_configurations_that_the_documentation_names_are_there(page: str) -> None:
+    named = set(re.findall(r"configs/[\w/-]+\.yaml", (ROOT / page).read_text(encoding="utf-8")))
+    owners = {name for name in named if Path(name).name.startswith("my_")}  # what a reader writes
+    assert {name for name in named - owners if not (ROOT / name).is_file()} == set()

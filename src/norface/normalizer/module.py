@@ -19,6 +19,7 @@ from norface.normalizer.ema import MovingAverage
 from norface.normalizer.figures import CheapFigures, figures_before_training
 from norface.normalizer.generator import Generator, distinct
 from norface.normalizer.losses import feature_matching_loss, hinge_discriminator_loss, r1_penalty
+from norface.normalizer.losses.views import check_strength
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.normalizer.rates import check_rate, generator_groups
 from norface.normalizer.starting import start_generator
@@ -62,6 +63,8 @@ class NormalizerTask(lightning.LightningModule):
         identity_teacher: Frozen identity network; needed where its weight is not 0.
         expression_teacher: Frozen expression network; likewise.
         head_pose_teacher: Frozen head-pose network; likewise.
+        expression_views: 0: the expression teacher sees the output as it is. Up to 1: moved, scaled, blurred and with
+            noise by chance, so that the generator cannot please it with a texture; see `norface.normalizer.losses.views`.
         lr: Peak learning rate of the generator.
         encoder_rate: Learning rate of its encoder as a share of `lr`; 0: the encoder is frozen.
         discriminator_lr: Learning rate of the discriminator.
@@ -89,6 +92,7 @@ class NormalizerTask(lightning.LightningModule):
         identity_teacher: IdentityTeacher | None = None,
         expression_teacher: ExpressionTeacher | None = None,
         head_pose_teacher: HeadPoseTeacher | None = None,
+        expression_views: float = 0.0,
         lr: float = 2e-3,
         encoder_rate: float = 1.0,
         discriminator_lr: float = 1e-3,
@@ -102,6 +106,7 @@ class NormalizerTask(lightning.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         check_rate(encoder_rate)
+        self.expression_views = check_strength(expression_views, where="model.init_args.expression_views")
         self.encoder_people = start_generator(
             generator, encoder_weights=encoder_weights, generator_weights=generator_weights
         )
@@ -155,6 +160,7 @@ class NormalizerTask(lightning.LightningModule):
                 identity=cast(IdentityTeacher | None, self.teachers["identity"]),
                 expression=cast(ExpressionTeacher | None, self.teachers["expression"]),
                 head_pose=cast(HeadPoseTeacher | None, self.teachers["head_pose"]),
+                expression_views=self.expression_views,
             )
 
     def on_fit_start(self) -> None:

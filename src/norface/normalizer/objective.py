@@ -72,6 +72,7 @@ class GeneratorObjective(nn.Module):
         identity: Identity teacher; needed where its weight is not 0.
         expression: Expression teacher; likewise.
         head_pose: Head-pose teacher; likewise.
+        expression_views: Strength of the random views through which the expression teacher sees the output.
 
     Raises:
         ConfigError: A weight asks for a teacher that is not there.
@@ -87,6 +88,7 @@ class GeneratorObjective(nn.Module):
         identity: IdentityTeacher | None,
         expression: ExpressionTeacher | None,
         head_pose: HeadPoseTeacher | None = None,
+        expression_views: float = 0.0,
     ) -> None:
         super().__init__()
         needed = weights.teachers
@@ -101,7 +103,9 @@ class GeneratorObjective(nn.Module):
         self.weights = weights
         self.identity = IdentityLoss(identity) if identity is not None and weights.identity > 0 else None
         self.expression = (
-            ExpressionConsistencyLoss(expression) if expression is not None and needed["expression"] > 0 else None
+            ExpressionConsistencyLoss(expression, views=expression_views)
+            if expression is not None and needed["expression"] > 0
+            else None
         )
         self.head_pose = HeadPoseLoss(head_pose) if head_pose is not None and weights.head_pose > 0 else None
         self.paired = PairedLoss(image_size=image_size)
