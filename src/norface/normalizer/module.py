@@ -64,7 +64,7 @@ class NormalizerTask(lightning.LightningModule):
         expression_teacher: Frozen expression network; likewise.
         head_pose_teacher: Frozen head-pose network; likewise.
         expression_views: 0: the expression teacher sees the output as it is. Up to 1: moved, scaled, blurred and with
-            noise by chance, so that the generator cannot please it with a texture; see `norface.normalizer.losses.views`.
+            noise by chance, so that no texture pleases it; see `norface.normalizer.losses.views`.
         lr: Peak learning rate of the generator.
         encoder_rate: Learning rate of its encoder as a share of `lr`; 0: the encoder is frozen.
         discriminator_lr: Learning rate of the discriminator.
