@@ -1,4 +1,4 @@
-"""``norface export``: a trained network as an ONNX file, or a normalizer as one small file for other users of norface."""
+"""``norface export``: a trained network as an ONNX file, or a normalizer as a small file for users of norface."""
 
 from __future__ import annotations
 

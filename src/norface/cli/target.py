@@ -10,8 +10,8 @@ from norface.errors import ConfigError
 def check(*, image: Path, size: int = 64, landmarks: list[float] | None = None, teachers: Path | None = None) -> bool:
     """Look at a picture before a normalizer is trained to turn every face into it; exit with 1 where it is not fit.
 
-    Pixels alone do not tell an expression, a raised or lowered head, or who it is: give landmarks and teachers, and look
-    yourself.
+    Pixels alone do not tell an expression, a raised or lowered head, or who it is: give landmarks and teachers, and
+    look yourself.
 
     Args:
         image: A square crop that is aligned already or, with landmarks, any picture.

@@ -1,6 +1,6 @@
 """Is a picture fit to be the common face of a normalizer? Everything that is wrong with it returns in every output.
 
-Limits were set on drawn faces: both sources' targets pass, and a head turned by 20 degrees, light from the side, a blur of
+Limits were set on drawn faces: the drawn targets pass, and a head turned by 20 degrees, light from the side, a blur of
 2 % of the side or a cluttered background does not (tests/evaluation/test_target.py).
 """
 

@@ -125,8 +125,8 @@ class Normalizer(nn.Module):
         """Aligned faces to normalized ones; `normalize` measures them as well.
 
         Args:
-            original: ``(B, 3, S, S)`` in [-1, 1], or uint8 RGB ``(S, S, 3)`` or ``(B, S, S, 3)``, cropped as `alignment`
-                says.
+            original: ``(B, 3, S, S)`` in [-1, 1], or uint8 RGB ``(S, S, 3)`` or ``(B, S, S, 3)``, cropped as
+                `alignment` says.
 
         Returns:
             The same kind and shape.
