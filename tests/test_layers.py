@@ -14,7 +14,17 @@ SOURCE = ROOT / "src" / "norface"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "labels", "people", "samples", "specs", "checkpoints", "network_files", "training"),  # shared vocabulary
+    (
+        "errors",
+        "labels",
+        "people",
+        "samples",
+        "specs",
+        "packed",
+        "checkpoints",
+        "network_files",
+        "training",
+    ),  # shared vocabulary
     ("imaging",),
     ("cache", "synthetic", "backbones", "previews", "results"),  # the last two write their files through imaging
     ("data", "teachers"),

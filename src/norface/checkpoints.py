@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from norface.errors import CheckpointError, NorfaceError
+from norface.packed import DEFAULT, SHIPPED, SUFFIX, read_packed
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -16,14 +17,37 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def checkpoint_file(path: Path) -> Path:
+    """The file that a checkpoint's name stands for: ``default`` is the shipped normalizer, all else is a path.
+
+    Raises:
+        CheckpointError: No normalizer was shipped with this installation.
+    """
+    if str(path) != DEFAULT:
+        return path
+    if not SHIPPED.is_file():
+        raise CheckpointError(
+            expected="the normalizer that ships with norface",
+            found="no such file",
+            where=str(SHIPPED),
+            action="Install norface from a complete package or checkout, or name a checkpoint of your own "
+            f"(a file called {DEFAULT!r}: by its absolute path).",
+        )
+    return SHIPPED
+
+
 def open_checkpoint(path: Path) -> dict[str, Any]:
     """Open a checkpoint without unpickling anything but tensors and plain data.
+
+    Args:
+        path: What `norface fit` wrote, what `norface export` packed (``.safetensors``), or the word ``default``.
 
     Raises:
         CheckpointError: Missing, damaged, or not a checkpoint at all.
     """
     import torch
 
+    path = checkpoint_file(path)
     if not path.is_file():
         raise CheckpointError(
             expected="a checkpoint",
@@ -32,6 +56,8 @@ def open_checkpoint(path: Path) -> dict[str, Any]:
             action="Train it first (`norface fit` writes checkpoints), or correct the path.",
         )
     try:
+        if path.suffix == SUFFIX:
+            return read_packed(path)
         check_contents(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types here: pickle, zip, runtime, end of file

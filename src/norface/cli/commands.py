@@ -82,7 +82,9 @@ COMMANDS: dict[str, dict[str, Command]] = {
     },
     "Use elsewhere": {
         "export": Command(
-            "write a normalizer or a classifier as an ONNX file", "norface.cli.export:export", positional=False
+            "write a normalizer or a classifier as an ONNX file, or a normalizer as one small .safetensors file",
+            "norface.cli.export:export",
+            positional=False,
         ),
     },
     "Judge": {
@@ -91,6 +93,11 @@ COMMANDS: dict[str, dict[str, Command]] = {
             "norface.cli.gate:gate",
             positional=False,
             variants={"--teachers": "norface.cli.teachers:gate_teachers"},
+        ),
+        "target check": Command(
+            "is a picture fit to be the common face: frontal, neutral, evenly lit, sharp, plain behind?",
+            "norface.cli.target:check",
+            positional=False,
         ),
         "weights list": Command(
             "network files of detectors and teachers: licence, source, found or missing, hash right or wrong",

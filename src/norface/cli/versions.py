@@ -18,6 +18,7 @@ PACKAGES: tuple[str, ...] = (
     "albumentations",
     "opencv-python-headless",
     "matplotlib",
+    "safetensors",
 )
 """What norface needs; `norface doctor` lists all, results files name the first four."""
 

@@ -7,19 +7,28 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from norface.cache import CrossFitted, FaceNormalizer, NormalizedBatch
 from norface.checkpoints import fitting, hash_weights, read_checkpoint
+from norface.errors import ImageError
 from norface.imaging.alignment import Alignment
+from norface.imaging.convert import to_pixels, to_tensor
+from norface.imaging.pixels import Pixels
 from norface.normalizer.generator import Generator
+from norface.normalizer.starting import AVERAGED
+from norface.packed import DEFAULT
 from norface.specs import build
 from norface.teachers.base import ExpressionTeacher, IdentityTeacher
 
 
 class Normalizer(nn.Module):
     """Maps faces to the one common identity, frontal pose and fixed background.
+
+    `Normalizer.default` and `Normalizer.load` open one; called with aligned faces, it answers in the same kind: tensors
+    or pixels.
 
     Args:
         generator: Trained generator.
@@ -56,6 +65,54 @@ class Normalizer(nn.Module):
         # The target is always the same: it is read here, not with every batch.
         self.register_buffer("target_embeddings", self.generator.encoder(target), persistent=False)
 
+    @classmethod
+    def default(cls) -> Normalizer:
+        """The normalizer that ships with norface; its model card lies in ``norface/normalizer/default``.
+
+        Raises:
+            CheckpointError: This installation has none.
+        """
+        return cls.load(DEFAULT)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path,
+        *,
+        identity: IdentityTeacher | None = None,
+        expression: ExpressionTeacher | None = None,
+    ) -> Normalizer:
+        """Read a normalizer.
+
+        Args:
+            checkpoint: Path of a stage-1 checkpoint or of a packed normalizer, or ``default``.
+            identity, expression: See `Normalizer`.
+
+        Raises:
+            CheckpointError: Missing, damaged, or not a normalizer.
+        """
+        path = Path(checkpoint)
+        state, about = read_checkpoint(path, kind="normalizer")
+        with fitting(path):
+            generator = build(about["network"], where=str(path))
+            assert isinstance(generator, Generator), type(generator).__name__
+            generator.load_state_dict({k.removeprefix(AVERAGED): v for k, v in state.items() if k.startswith(AVERAGED)})
+            size = generator.image_size
+            assert state["target"].shape == (1, 3, size, size), "a target of another size"
+            return cls(
+                generator,
+                state["target"],
+                alignment=Alignment.parse(about["alignment"], where=str(path)),
+                subjects=tuple(str(name) for name in about["subjects"]),
+                identity=identity,
+                expression=expression,
+            )
+
+    @property
+    def image_size(self) -> int:
+        """Side of the faces that it reads and makes, in pixels."""
+        return self.generator.image_size
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over weights, target and alignment: equal for equal normalizers, whatever file they came from."""
@@ -64,8 +121,28 @@ class Normalizer(nn.Module):
         digest.update(self.target.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def forward(self, original: Tensor) -> Tensor:
-        """Aligned faces ``(B, 3, S, S)`` in [-1, 1] to normalized ones; `normalize` measures them as well."""
+    def forward(self, original: Tensor | Pixels) -> Tensor | Pixels:
+        """Aligned faces to normalized ones; `normalize` measures them as well.
+
+        Args:
+            original: ``(B, 3, S, S)`` in [-1, 1], or uint8 RGB ``(S, S, 3)`` or ``(B, S, S, 3)``, cropped as
+                `alignment` says.
+
+        Returns:
+            The same kind and shape.
+
+        Raises:
+            ImageError: Another shape or, of pixels, another type.
+        """
+        side = self.image_size
+        if isinstance(original, np.ndarray):
+            if original.dtype != np.uint8 or original.ndim not in {3, 4} or original.shape[-3:] != (side, side, 3):
+                raise _unfit(f"uint8 RGB ({side}, {side}, 3), or several as (B, {side}, {side}, 3)", original)
+            images = to_tensor(original.reshape(-1, side, side, 3), self.target.device)
+            with torch.inference_mode():
+                return to_pixels(self(images)).reshape(original.shape)
+        if original.ndim != 4 or original.shape[1:] != (3, side, side):
+            raise _unfit(f"a float tensor (B, 3, {side}, {side}) in [-1, 1]", original)
         return self.generator.draw(original, self.target, self.target_embeddings).clamp(-1, 1)
 
     @torch.inference_mode()
@@ -86,6 +163,15 @@ class Normalizer(nn.Module):
         if self.expression is not None:
             expression = 1.0 - (self.expression(image).embedding * self.expression(original).embedding).sum(1)
         return NormalizedBatch(image=image, identity_to_target=identity, expression_distance=expression)
+
+
+def _unfit(expected: str, found: Tensor | Pixels) -> ImageError:
+    return ImageError(
+        expected=f"aligned faces as {expected}",
+        found=f"{found.dtype} {tuple(found.shape)}",
+        where="Normalizer",
+        action="Crop them with norface.imaging.alignment.align(pixels, landmarks, normalizer.alignment).",
+    )
 
 
 def load_normalizers(
@@ -112,7 +198,7 @@ class CrossFittedNormalizers:
     """Normalizers of several checkpoints, of which each face meets one that was not trained on its person.
 
     Args:
-        checkpoints: Paths of stage-1 checkpoints, each trained without another part of the people.
+        checkpoints: As for `TrainedNormalizer`, each trained without another part of the people.
         identity_teacher, expression_teacher: See `TrainedNormalizer`.
     """
 
@@ -137,7 +223,7 @@ class TrainedNormalizer:
     """A normalizer that a checkpoint holds; read when asked for.
 
     Args:
-        checkpoint: Path of a stage-1 checkpoint.
+        checkpoint: Path of a stage-1 checkpoint or of a packed normalizer, or ``default`` for the shipped one.
         identity_teacher: Measures identity to the target for the cache's quality figures.
         expression_teacher: Measures the expression distance to the original, likewise.
     """
@@ -160,20 +246,4 @@ class TrainedNormalizer:
         Raises:
             CheckpointError: Missing, damaged, or not a normalizer.
         """
-        path = Path(self.checkpoint)
-        state, about = read_checkpoint(path, kind="normalizer")
-        prefix = "average.network."
-        with fitting(path):
-            generator = build(about["network"], where=str(path))
-            assert isinstance(generator, Generator), type(generator).__name__
-            generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-            size = generator.image_size
-            assert state["target"].shape == (1, 3, size, size), "a target of another size"
-            return Normalizer(
-                generator,
-                state["target"],
-                alignment=Alignment.parse(about["alignment"], where=str(path)),
-                subjects=tuple(str(name) for name in about["subjects"]),
-                identity=self.identity_teacher,
-                expression=self.expression_teacher,
-            )
+        return Normalizer.load(self.checkpoint, identity=self.identity_teacher, expression=self.expression_teacher)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from norface.cache.key import canonical_json
+from norface.checkpoints import checkpoint_file
 from norface.errors import ConfigError
 from norface.imaging.files import write_atomically
 from norface.protocol.divisions import Division
@@ -168,7 +169,7 @@ class _Files:
             with file.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
 
-        return str(self._read(path, digest))
+        return str(self._read(str(checkpoint_file(Path(path))), digest))
 
     def _read(self, path: str, how: Callable[[Path], Any]) -> Any:
         try:
