@@ -73,7 +73,8 @@ def load_classifier(path: str | Path, *, task: str | None = None) -> TrainedClas
         task: Task that it must be of, if that matters.
 
     Raises:
-        CheckpointError: Missing, damaged, of another kind or task, of several tasks, or its weights do not fit its description.
+        CheckpointError: Missing, damaged, of another kind or task, of several tasks, or its weights do not fit its
+            description.
     """
     checkpoint = open_checkpoint(Path(path))
     content = classifier_header(checkpoint, where=str(path), task=task)

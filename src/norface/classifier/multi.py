@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.wrappers.abstract import WrapperMetric
 
-from norface.backbones import Backbone
+from norface.backbones import Backbone, ConvEncoder
 from norface.classifier.checkpoint import MULTI, Header
 from norface.classifier.contract import LabelledFaces
 from norface.classifier.metrics import Scores
@@ -77,6 +77,8 @@ class MultiTask(ClassifierTask):
         seed: int = 0,
         compile: bool = False,
     ) -> None:
+        # Made once, as for a single task: another one would draw from the generator that fills the network.
+        backbone = ConvEncoder() if backbone is None else backbone
         super().__init__(
             backbone=backbone,
             streams=streams,
@@ -101,9 +103,9 @@ class MultiTask(ClassifierTask):
         )
         self.weights = _wanted(dict.fromkeys(TASKS, 1.0) if tasks is None else tasks)
         every: dict[str, ClassifierTask] = {
-            "fer": EmotionTask(label_smoothing=label_smoothing, class_weighting=class_weighting),
-            "au": ActionUnitTask(),
-            "au-intensity": IntensityTask(),
+            "fer": EmotionTask(backbone=backbone, label_smoothing=label_smoothing, class_weighting=class_weighting),
+            "au": ActionUnitTask(backbone=backbone),
+            "au-intensity": IntensityTask(backbone=backbone),
         }
         # A plain dict: only what they say of labels, losses and scores is used; none of them is a part of the network.
         self.members = {name: every[name] for name in self.weights}
