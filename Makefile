@@ -16,7 +16,7 @@ TASK ?= fer
 SIZE ?= $(if $(DATA),96,64)
 RUN ?= runs/demo$(if $(FAST),-fast)$(if $(DATA),-$(basename $(notdir $(DATA))))$(if $(ASSETS),-facekit)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 
-TASKS := fer au au-intensity
+TASKS := fer au au-intensity multi
 SETTINGS := SEED=$(SEED) FAST=$(FAST) DATA=$(DATA) SIZE=$(SIZE)$(if $(ASSETS), ASSETS=$(ASSETS))
 DONE := $(RUN)/.done
 RESULTS := $(RUN)/results.json
@@ -143,7 +143,7 @@ train-normalizer: same-settings $(DONE)/normalizer ## train the normalizer
 
 cache: same-settings $(DONE)/cache ## normalize every face once, and keep it
 
-train-classifier: same-settings $(DONE)/$(TASK)-both ## train and test the classifier for TASK=fer, au or au-intensity
+train-classifier: same-settings $(DONE)/$(TASK)-both ## train and test the classifier for TASK=fer, au, au-intensity or multi (all of them)
 
 gate: same-settings $(DONE)/gate ## is expression kept and identity removed?
 

@@ -93,7 +93,7 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path: Path) -> None:
     assert make("same-settings", f"RUN={tmp_path}/run", "SEED=0").returncode == 0
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, "multi"])
 def test_classifier_of_each_task(task: str, tmp_path: Path) -> None:
     found = commands("train-classifier", f"TASK={task}", f"RUN={tmp_path}/run")
     assert f"configs/classifier/{task}.yaml" in found[-1]

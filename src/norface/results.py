@@ -10,6 +10,8 @@ Each stage adds its part with `update_results`; reports are made from this file 
     classifier             gap_closed, classes, and one block for each of raw, raw_pretrained, normalized, both, oracle
     classifier_au,         the same for the tasks "au" and "au-intensity", see `classifier_section`
     classifier_au_intensity
+    classifier_multi_fer,  the same for each task of a classifier of several tasks
+    classifier_multi_au, classifier_multi_au_intensity
     timing                 <stage>_s: seconds
     protocol, versions, fingerprints    anything that is worth showing, by name
 
@@ -47,7 +49,16 @@ TEST_CURVE = "test_curve.json"
 INPUTS: tuple[str, ...] = ("raw", "raw_pretrained", "normalized", "both", "oracle")
 """What a probe or classifier reads."""
 
-SECTIONS: tuple[str, ...] = ("probe", "classifier", "classifier_au", "classifier_au_intensity")
+MULTI_SECTION = "classifier_multi"
+"""Start of the names of the sections of a classifier of several tasks: one for each of its tasks."""
+
+SECTIONS: tuple[str, ...] = (
+    "probe",
+    "classifier",
+    "classifier_au",
+    "classifier_au_intensity",
+    *(f"{MULTI_SECTION}_{task.replace('-', '_')}" for task in TASKS),
+)
 """Parts that hold one block of scores for each input."""
 
 DIRECTIONS: tuple[str, ...] = ("min", "max")
@@ -82,6 +93,11 @@ _TOLERANCE = 1e-4  # a cosine of float32 unit vectors may exceed one by rounding
 def classifier_section(task: str) -> str:
     """Key under which the classifier of a task keeps its figures, so that tasks of one run do not mix."""
     return "classifier" if task == "fer" else f"classifier_{task.replace('-', '_')}"
+
+
+def multi_section(task: str) -> str:
+    """Key under which a classifier of several tasks keeps its figures of one of them."""
+    return f"{MULTI_SECTION}_{task.replace('-', '_')}"
 
 
 def read_results(path: Path) -> Results:

@@ -48,7 +48,7 @@ def asked(success: tuple[int, ...] = (1, 1, 1)) -> pd.DataFrame:
 
 
 def test_emotions_have_a_name_and_probabilities() -> None:
-    frame = prediction_frame(batches([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), task="fer", labels=LABELS["fer"])
+    frame = prediction_frame(batches([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), {"fer": LABELS["fer"]})
     assert list(frame.columns) == ["face_id", "emotion", "happy_p", "sad_p", *GATES]
     assert frame["face_id"].tolist() == FACES and frame["emotion"].tolist() == ["happy", "sad", "happy"]
     assert frame["sad_p"].tolist() == pytest.approx([0.1, 0.8, 0.5])
@@ -56,19 +56,19 @@ def test_emotions_have_a_name_and_probabilities() -> None:
 
 
 def test_action_units_occur_from_one_half_on() -> None:
-    frame = prediction_frame(batches([[0.5, 0.1], [0.49, 0.8], [0.0, 1.0]]), task="au", labels=LABELS["au"])
+    frame = prediction_frame(batches([[0.5, 0.1], [0.49, 0.8], [0.0, 1.0]]), {"au": LABELS["au"]})
     assert list(frame.columns) == ["face_id", "AU01_c", "AU12_c", "AU01_p", "AU12_p", *GATES]
     assert frame["AU01_c"].tolist() == [1, 0, 0] and frame["AU12_c"].tolist() == [0, 1, 1]
 
 
 def test_intensities_have_the_face_tables_column_names() -> None:
-    frame = prediction_frame(batches([[0.5, 5.0], [1.0, 2.0], [0.0, 3.0]]), task="au-intensity", labels=LABELS["au"])
+    frame = prediction_frame(batches([[0.5, 5.0], [1.0, 2.0], [0.0, 3.0]]), {"au-intensity": LABELS["au-intensity"]})
     assert list(frame.columns) == ["face_id", "AU01_r", "AU12_r", *GATES]
     assert frame["AU12_r"].tolist() == [5.0, 2.0, 3.0]
 
 
 def test_both_files_hold_every_face_in_the_tables_order(tmp_path: Path) -> None:
-    answers = prediction_frame(batches([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), task="au", labels=LABELS["au"])
+    answers = prediction_frame(batches([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), {"au": LABELS["au"]})
     twice = pd.concat([answers, answers.iloc[:1]])
     written = write_predictions(tmp_path, asked(), twice, header("au"))
     parquet, csv = pd.read_parquet(tmp_path / "predictions.parquet"), pd.read_csv(tmp_path / "predictions.csv")
@@ -84,7 +84,7 @@ def test_both_files_hold_every_face_in_the_tables_order(tmp_path: Path) -> None:
 
 
 def test_a_face_without_an_answer_keeps_its_row_and_says_why(tmp_path: Path) -> None:
-    answers = prediction_frame(batches([[0.9, 0.1]], ["b"]), task="au", labels=LABELS["au"])
+    answers = prediction_frame(batches([[0.9, 0.1]], ["b"]), {"au": LABELS["au"]})
     write_predictions(tmp_path, asked((0, 1, 1)), answers, header("au"))
     table = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
     assert table["success"].tolist() == [0, 1, 0]

@@ -45,11 +45,11 @@ def _fits(*settings: str) -> dict[str, list[str]]:
     return {words[words.index("--run") + 1].removeprefix(f"{RUN}/"): words for words in fits}
 
 
-FITS = {**_fits(), **_fits("TASK=au"), **_fits("TASK=au-intensity")}
+FITS = {**_fits(), **_fits("TASK=au"), **_fits("TASK=au-intensity"), **_fits("TASK=multi")}
 FAST = _fits("FAST=1")
 
 
-TASKS = {"fer": "EmotionTask", "au": "ActionUnitTask", "au-intensity": "IntensityTask"}
+TASKS = {"fer": "EmotionTask", "au": "ActionUnitTask", "au-intensity": "IntensityTask", "multi": "MultiTask"}
 
 
 ON_TOP = {

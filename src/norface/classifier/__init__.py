@@ -2,6 +2,7 @@
 
 from norface.classifier.averaging import AveragedWeights
 from norface.classifier.inference import TrainedClassifier, load_classifier
+from norface.classifier.multi import MultiTask
 from norface.classifier.network import Classified, ExpressionClassifier
 from norface.classifier.peeking import TestCurve
 from norface.classifier.tasks import ActionUnitTask, EmotionTask, IntensityTask
@@ -13,6 +14,7 @@ __all__ = [
     "EmotionTask",
     "ExpressionClassifier",
     "IntensityTask",
+    "MultiTask",
     "TestCurve",
     "TrainedClassifier",
     "load_classifier",

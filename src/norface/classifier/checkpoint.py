@@ -11,6 +11,9 @@ from norface.checkpoints import describe_checkpoint
 from norface.classifier.network import ExpressionClassifier
 from norface.errors import AlignmentError, CheckpointError
 
+MULTI = "multi"
+"""The task of a classifier that was trained for several of the others; its header names them as ``tasks``."""
+
 Header = dict[str, Any]
 """The plain dict ``checkpoint["norface"]``."""
 
@@ -22,7 +25,8 @@ def classifier_header(checkpoint: Mapping[str, Any], *, where: str, task: str | 
         CheckpointError: It is no classifier, of another task, or incomplete.
     """
     content = describe_checkpoint(checkpoint, where=where, kind="classifier")
-    missing = {"task", "emotions", "aus", "network", "alignment", "subjects"} - content.keys()
+    needed = {"task", "emotions", "aus", "network", "alignment", "subjects"}
+    missing = (needed | {"tasks"} if content.get("task") == MULTI else needed) - content.keys()
     if missing:
         raise CheckpointError(
             expected="a complete description of the classifier",
@@ -76,9 +80,22 @@ def check_same(content: Header, own: Header, label_names: Callable[[Header], tup
             )
 
 
+def labels_by_task(content: Header) -> dict[str, tuple[str, ...]]:
+    """Names of the network's outputs, of each task in the order in which the network answers."""
+    tasks = content["tasks"] if content["task"] == MULTI else [content["task"]]
+    return {str(task): _labels(str(task), content) for task in tasks}
+
+
 def labels_of(content: Header) -> tuple[str, ...]:
-    """Names of the network's outputs: emotions, or action units as ``AU01``."""
-    if content["task"] == "fer":
+    """Names of the network's outputs: emotions, or action units as ``AU01``; of several tasks as ``au/AU01``."""
+    found = labels_by_task(content)
+    if content["task"] == MULTI:
+        return tuple(f"{task}/{label}" for task, labels in found.items() for label in labels)
+    return found[content["task"]]
+
+
+def _labels(task: str, content: Header) -> tuple[str, ...]:
+    if task == "fer":
         return tuple(str(name) for name in content["emotions"])
     return tuple(au_label(int(au)) for au in content["aus"])
 

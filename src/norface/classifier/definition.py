@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from norface.classifier.contract import LabelledFaces
+from norface.classifier.inference import ACTIVATIONS
 from norface.classifier.metrics import Scores
 from norface.samples import FaceSample
 
 
 class TaskDefinition(ABC):
-    """What the three tasks differ in.
+    """What tasks differ in.
 
     Attributes:
-        task: ``fer``, ``au`` or ``au-intensity``.
+        task: ``fer``, ``au`` or ``au-intensity``; ``multi`` for several of them.
         names: Of the outputs, once they are known.
     """
 
@@ -30,13 +31,21 @@ class TaskDefinition(ABC):
     def label_names(self, header: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the outputs, from a header's ``emotions`` and ``aus``."""
 
+    def outputs(self, header: Mapping[str, Any]) -> int | list[int]:
+        """Number of outputs; by task where there are several."""
+        return len(self.label_names(header))
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Logits ``(B, L)`` to probabilities or intensities."""
+        return ACTIVATIONS[self.task](logits)
+
     @abstractmethod
     def make_loss(self, faces: LabelledFaces) -> nn.Module:
         """Loss of ``(logits, labels)``."""
 
     @abstractmethod
     def make_scores(self) -> Metric:
-        """Metric of ``(what ACTIVATIONS makes of the logits, labels)`` that computes `Scores`."""
+        """Metric of ``(what `activate` makes of the logits, labels)`` that computes `Scores`."""
 
     @abstractmethod
     def labels(self, batch: FaceSample) -> Tensor:

@@ -1,11 +1,13 @@
 """Mixtures of experts: one for representations on the input side, one shared by all labels on the output side.
 
-And the dense block that stands in for either of them in ablations.
+Several of the latter side by side where there are several tasks. And the dense block that stands in for either of them
+in ablations.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -124,6 +126,28 @@ class MultiGateExperts(nn.Module):
         routing: Routing = self.router(x)
         answers = self.experts(x.expand(self.router.experts, -1, -1))  # (m, B, outputs)
         return torch.einsum("blm,mbo->blo", routing.gates.to(answers.dtype), answers), routing
+
+
+class ExpertsByTask(nn.Module):
+    """One output mixture (or dense block) per task, all reading the same input; labels stand task after task.
+
+    Args:
+        mixtures: `MultiGateExperts` or `DenseBlock` with labels, one per task, all with equally many experts.
+    """
+
+    def __init__(self, mixtures: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.mixtures = nn.ModuleList(mixtures)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+        """Inputs ``(B, inputs)`` to ``(B, L, outputs)`` and gates ``(B, L, m)``, L the labels of all tasks."""
+        answers, routings = zip(*(mixture(x) for mixture in self.mixtures), strict=True)
+        routing = Routing(
+            gates=torch.cat([one.gates for one in routings], 1),
+            importance=torch.cat([one.importance for one in routings]),
+            load=torch.cat([one.load for one in routings]),
+        )
+        return torch.cat(answers, 1), routing
 
 
 class DenseBlock(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from norface.checkpoints import fitting, open_checkpoint
-from norface.classifier.checkpoint import Header, classifier_header, labels_of, load_network
+from norface.classifier.checkpoint import MULTI, Header, classifier_header, labels_of, load_network
 from norface.classifier.network import ExpressionClassifier
 from norface.errors import CheckpointError
 from norface.labels import MAX_INTENSITY
@@ -73,10 +73,18 @@ def load_classifier(path: str | Path, *, task: str | None = None) -> TrainedClas
         task: Task that it must be of, if that matters.
 
     Raises:
-        CheckpointError: Missing, damaged, of another kind or task, or its weights do not fit its description.
+        CheckpointError: Missing, damaged, of another kind or task, of several tasks, or its weights do not fit its
+            description.
     """
     checkpoint = open_checkpoint(Path(path))
     content = classifier_header(checkpoint, where=str(path), task=task)
+    if content["task"] == MULTI:
+        raise CheckpointError(
+            expected="a classifier of one task",
+            found="one of several tasks",
+            where=str(path),
+            action="`norface predict` writes what it answers for all of its tasks.",
+        )
     with fitting(Path(path)):
         network = build_classifier(content, where=str(path))
         load_network(network, checkpoint["state_dict"], where=str(path))

@@ -18,7 +18,7 @@ from norface.checkpoints import trained_people
 from norface.classifier.checkpoint import Header, check_alignment, check_same, classifier_header
 from norface.classifier.contract import LabelledFaces, Prediction, plain
 from norface.classifier.definition import TaskDefinition
-from norface.classifier.inference import ACTIVATIONS, build_classifier
+from norface.classifier.inference import build_classifier
 from norface.classifier.mixup import mixed
 from norface.classifier.network import Classified, ExpressionClassifier
 from norface.classifier.schedule import adamw, layer_scales, warmup_cosine
@@ -154,7 +154,7 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
         header = self._describe(faces)
         backbone = self._backbone()
         backbone.settle()
-        network = ExpressionClassifier(backbone, labels=len(self.label_names(header)), **self.parts)
+        network = ExpressionClassifier(backbone, labels=self.outputs(header), **self.parts)
         header["network"] = describe(network)
         self.network, self.header, self._fresh = network, header, True
 
@@ -295,7 +295,7 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
     def validation_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
         """Accumulate scores; hand the answers on, see `AnswerTable`."""
         answer, _ = self.shared_step(batch, "val")
-        self.val_scores.update(ACTIVATIONS[self.task](answer.logits), self.labels(batch))
+        self.val_scores.update(self.activate(answer.logits), self.labels(batch))
         return self._prediction(batch, answer)
 
     def test_step(self, batch: FaceSample, batch_idx: int) -> Prediction:
@@ -304,7 +304,7 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
             self._check_streams(batch)
         answer, _ = self.shared_step(batch, "test")
         labels = self.labels(batch)
-        self.test_scores.update(ACTIVATIONS[self.task](answer.logits), labels)
+        self.test_scores.update(self.activate(answer.logits), labels)
         counts = batch["counts"]  # the others' labels are unknown: scores leave them out by themselves
         self.expert_use.update(answer.input_gates[counts], answer.output_gates[counts], self.presence(labels)[counts])
         self.tested_faces.update(batch["subject"][counts])
@@ -320,7 +320,7 @@ class ClassifierTask(L.LightningModule, TaskDefinition):
         gates = dict(zip(self.network.streams.names, answer.input_gates[counts].unbind(1), strict=True))
         return {
             "face_id": [name for name, asked in zip(batch["face_id"], counts.tolist(), strict=True) if asked],
-            "answers": ACTIVATIONS[self.task](answer.logits[counts]),
+            "answers": self.activate(answer.logits[counts]),
             "gates": {**gates, "output": answer.output_gates[counts].mean(1)},
         }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from norface.backbones import Backbone
-from norface.classifier.experts import DenseBlock, MixtureOfExperts, MultiGateExperts
+from norface.classifier.experts import DenseBlock, ExpertsByTask, MixtureOfExperts, MultiGateExperts
 from norface.classifier.streams import FaceStreams, Streams
 from norface.specs import Described
 
@@ -39,7 +40,8 @@ class ExpressionClassifier(nn.Module, Described):
 
     Args:
         backbone: Image encoder.
-        labels: L, number of emotions or action units.
+        labels: L, number of emotions or action units; a list of such numbers for several tasks, each of which then has
+            an output mixture and a head of its own. L is their sum.
         streams: Both, or one alone for ablations.
         shared_backbone: Whether one encoder reads both streams.
         features: Length of feature vectors and of labels' representations.
@@ -58,7 +60,7 @@ class ExpressionClassifier(nn.Module, Described):
         self,
         backbone: Backbone,
         *,
-        labels: int,
+        labels: int | Sequence[int],
         streams: Streams = "both",
         shared_backbone: bool = True,
         features: int = 128,
@@ -82,15 +84,18 @@ class ExpressionClassifier(nn.Module, Described):
         )
         joint = len(self.streams.names) * features
         self.norm = nn.LayerNorm(joint)
-        self.output_experts: nn.Module = (
-            MultiGateExperts(joint, hidden, features, labels=labels, top_k=top_k, **sizes)
-            if output_experts
-            else DenseBlock(joint, hidden, features, labels=labels, **sizes)
-        )
-        self.head_weight = nn.Parameter(torch.randn(labels, features) / math.sqrt(features))
-        self.head_bias = nn.Parameter(torch.zeros(labels))
+
+        def mixture(count: int) -> nn.Module:
+            if output_experts:
+                return MultiGateExperts(joint, hidden, features, labels=count, top_k=top_k, **sizes)
+            return DenseBlock(joint, hidden, features, labels=count, **sizes)
+
+        self.output_experts = mixture(labels) if isinstance(labels, int) else ExpertsByTask(map(mixture, labels))
+        total = labels if isinstance(labels, int) else sum(labels)
+        self.head_weight = nn.Parameter(torch.randn(total, features) / math.sqrt(features))
+        self.head_bias = nn.Parameter(torch.zeros(total))
         # Labels that training teaches: gates of the others must not pull at the experts. Not part of a checkpoint.
-        self.register_buffer("taught", torch.ones(labels, dtype=torch.bool), persistent=False)
+        self.register_buffer("taught", torch.ones(total, dtype=torch.bool), persistent=False)
 
     def forward(self, original: Tensor, normalized: Tensor) -> Classified:
         """Two images ``(B, 3, H, W)`` in [-1, 1] to logits; a stream that is not used is not looked at."""

@@ -11,7 +11,6 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from norface.classifier.contract import plain
-from norface.classifier.inference import ACTIVATIONS
 from norface.classifier.module import ClassifierTask
 from norface.imaging.files import write_atomically
 from norface.results import TEST_CURVE
@@ -41,7 +40,7 @@ class TestCurve(L.Callback):
             for tested in trainer.datamodule.test_dataloader():  # type: ignore[attr-defined]
                 faces = trainer.strategy.batch_to_device(tested)
                 answer = pl_module(faces["original"], faces["normalized"])
-                scores.update(ACTIVATIONS[pl_module.task](answer.logits), pl_module.labels(faces))
+                scores.update(pl_module.activate(answer.logits), pl_module.labels(faces))
         self.points.append({"epoch": trainer.current_epoch, **pl_module.summary(scores.compute())})
         if trainer.is_global_zero:
             path = Path(trainer.default_root_dir) / TEST_CURVE

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+import numpy as np
 import pandas as pd
 import torch
 import torch.distributed
 from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.trainer.states import TrainerFn
+from numpy.typing import NDArray
 
-from norface.classifier.checkpoint import Header, labels_of
+from norface.classifier.checkpoint import Header, labels_by_task, labels_of
 from norface.classifier.contract import LabelledFaces, Prediction
 from norface.imaging.files import write_atomically
 from norface.labels import PROBABILITY_THRESHOLD
 from norface.results import TEST_TABLE, VAL_TABLE
 
 
-def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequence[str]) -> pd.DataFrame:
+def prediction_frame(batches: Iterable[Prediction], labels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Predictions as a frame, a row per face.
 
     Args:
         batches: What predicting returned.
-        task: ``fer``, ``au`` or ``au-intensity``.
-        labels: Name of each output.
+        labels: Name of each output, by task: ``fer``, ``au``, ``au-intensity``, in the order of the answers.
 
     Returns:
-        ``face_id``; the answer: for ``fer`` ``emotion`` and ``<emotion>_p`` (probabilities that sum to 1), for ``au``
+        ``face_id``; the answers: for ``fer`` ``emotion`` and ``<emotion>_p`` (probabilities that sum to 1), for ``au``
         ``AU01_c`` (0 or 1) and ``AU01_p``, for ``au-intensity`` ``AU01_r`` (0..5); then ``gate_<stream>_<expert>``,
         share of each input expert in what was read of a stream, and ``gate_output_<expert>``, the mean of the labels'
         gates.
@@ -39,17 +40,25 @@ def prediction_frame(batches: Iterable[Prediction], *, task: str, labels: Sequen
     batches = list(batches)
     columns: dict[str, Any] = {"face_id": [face_id for batch in batches for face_id in batch["face_id"]]}
     answers = torch.cat([batch["answers"] for batch in batches]).float().cpu().numpy()
+    first = 0
+    for task, names in labels.items():
+        columns |= _columns(task, names, answers[:, first : first + len(names)])
+        first += len(names)
+    for name in batches[0]["gates"]:
+        gates = torch.cat([batch["gates"][name] for batch in batches]).float().cpu().numpy()
+        columns |= {f"gate_{name}_{expert}": gates[:, expert] for expert in range(gates.shape[1])}
+    return pd.DataFrame(columns)
+
+
+def _columns(task: str, labels: Sequence[str], answers: NDArray[np.float32]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
     if task == "fer":
         columns["emotion"] = [labels[best] for best in answers.argmax(1)]
     if task == "au":
         shown = (answers >= PROBABILITY_THRESHOLD).astype("int8")
         columns |= {f"{label}_c": shown[:, k] for k, label in enumerate(labels)}
     suffix = "r" if task == "au-intensity" else "p"
-    columns |= {f"{label}_{suffix}": answers[:, k] for k, label in enumerate(labels)}
-    for name in batches[0]["gates"]:
-        gates = torch.cat([batch["gates"][name] for batch in batches]).float().cpu().numpy()
-        columns |= {f"gate_{name}_{expert}": gates[:, expert] for expert in range(gates.shape[1])}
-    return pd.DataFrame(columns)
+    return columns | {f"{label}_{suffix}": answers[:, k] for k, label in enumerate(labels)}
 
 
 class PredictionTable(BasePredictionWriter):
@@ -191,7 +200,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 def _collected(batches: Sequence[Prediction], header: Header) -> pd.DataFrame | None:
     """The answers of all processes, in the first one; None where no face was predicted."""
-    own = prediction_frame(batches, task=header["task"], labels=labels_of(header)) if batches else None
+    own = prediction_frame(batches, labels_by_task(header)) if batches else None
     frames: list[pd.DataFrame | None] = [own]
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         first = torch.distributed.get_rank() == 0

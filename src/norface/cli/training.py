@@ -26,6 +26,7 @@ import norface.normalizer
 import norface.teachers  # noqa: F401  # these four: short class names in configurations
 from norface.cache.durable import remove_stale
 from norface.checkpoints import check_contents
+from norface.classifier import MultiTask
 from norface.classifier.module import ClassifierTask
 from norface.classifier.prediction_table import AnswerTable, PredictionTable
 from norface.cli.allowed_code import check_classes, only_code_of
@@ -37,7 +38,7 @@ from norface.cli.versions import run_versions
 from norface.errors import CheckpointError, ConfigError
 from norface.evaluation import gap_closed
 from norface.protocol.sums import MERIT
-from norface.results import INPUTS, SECTIONS, update_results
+from norface.results import INPUTS, MULTI_SECTION, SECTIONS, multi_section, update_results
 
 LAST = "checkpoints/last.ckpt"
 HYPER = "hyper_parameters"
@@ -151,6 +152,23 @@ class NorfaceCLI(LightningCLI):
             kwargs["plugins"] = [*plugins, DurableCheckpointIO()]
         return super().instantiate_trainer(default_root_dir=run, **kwargs)
 
+    def instantiate_classes(self) -> None:
+        """Build what was named.
+
+        Raises:
+            ConfigError: Figures of several tasks and of one alone would stand in each other's place.
+        """
+        super().instantiate_classes()
+        options = self._options()
+        section = str(options.get("results_key", "")).partition(".")[0]
+        if options.get("results") and isinstance(self.model, MultiTask) is not (section == MULTI_SECTION):
+            raise ConfigError(
+                expected=f"{MULTI_SECTION}.<input> for a classifier of several tasks, and for no other",
+                found=f"{options['results_key']} for {type(self.model).__name__}",
+                where="--results_key",
+                action=f"Set it to {MULTI_SECTION}.both, or to the section of the single task.",
+            )
+
     def before_fit(self) -> None:
         """Keep the curves of an interrupted run; remove what it had not finished writing."""
         self._watched()  # a mistake shows before training
@@ -233,10 +251,13 @@ class NorfaceCLI(LightningCLI):
             protocol["selection"] = f"weights with the best {watched.monitor}"
         if protocol:
             facts["protocol"] = protocol
-        merged = update_results(path, {section: {name: dict(self.model.test_results)}, **facts})
-        closed = compare(merged[section])
-        if closed is not None:
-            update_results(path, {section: {"gap_closed": closed}})
+        blocks = {section: dict(self.model.test_results)}
+        if isinstance(self.model, MultiTask):
+            blocks = {multi_section(task): dict(block) for task, block in self.model.test_results.items()}
+        merged = update_results(path, {key: {name: block} for key, block in blocks.items()} | facts)
+        gaps = {key: {"gap_closed": gap} for key in blocks if (gap := compare(merged[key])) is not None}
+        if gaps:
+            update_results(path, gaps)
 
     def _options(self) -> Any:
         return self.config[self.config["subcommand"]] if "subcommand" in self.config else self.config
@@ -268,9 +289,10 @@ def check_results_key(key: str) -> None:
         ConfigError: It is not ``section.input``.
     """
     section, _, name = key.partition(".")
-    if section not in SECTIONS or name not in INPUTS:
+    known = (*(one for one in SECTIONS if not one.startswith(MULTI_SECTION)), MULTI_SECTION)
+    if section not in known or name not in INPUTS:
         raise ConfigError(
-            expected=f"one of {', '.join(SECTIONS)}, a dot, and one of {', '.join(INPUTS)}",
+            expected=f"one of {', '.join(known)}, a dot, and one of {', '.join(INPUTS)}",
             found=key,
             where="--results_key",
             action="Name the part of the results file that these figures are, such as classifier.both.",

@@ -26,8 +26,8 @@ from norface.report.fields import (
     task,
 )
 from norface.report.html import Markup, badge, element, join, missing, note, table
-from norface.report.summary import FIGURE_NAMES, TASK_NAMES, check_limit, check_name, checks
-from norface.results import SECTIONS
+from norface.report.summary import FIGURE_NAMES, check_limit, check_name, checks, section_name
+from norface.results import SECTIONS, multi_section
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("accuracy", "accuracy"),
@@ -40,6 +40,13 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("mae", "mean MAE"),
     ("mse", "mean MSE"),
 )
+
+_KINDS: dict[str, str] = {
+    "classifier": "Classifier",
+    multi_section("fer"): "Classifier of several tasks",
+    "probe": "Probe",
+}
+"""Sections with a confusion matrix."""
 
 _MIXTURES: dict[str, str] = {
     "input": "Input experts",
@@ -94,7 +101,7 @@ def benefit_section(results: Block, album: Album) -> Markup:
             continue
         name = "Probe: a small network on one kind of face"
         if key != "probe":
-            name = f"Classifier: {TASK_NAMES[task(section)]}"
+            name = f"Classifier: {section_name(key, section)}"
         bars.append(_bars(key, name, section, album))
         tables.append(element("div", element("h3", name), _scores_table(section), _tested(section)))
     pieces.append(element("div", join(bars), class_="pair"))
@@ -142,13 +149,13 @@ def confusion_section(results: Block, album: Album) -> Markup:
     first: list[tuple[int, Markup]] = []
     rest: list[tuple[int, Markup]] = []
     taken: set[str] = set()
-    for key in ("classifier", "probe"):
+    for key, kind in _KINDS.items():
         section = part(results, key)
         for name, block in scored(section):
             counts = matrix(block.get("confusion"))
             if not counts:
                 continue
-            heading = f"{'Probe' if key == 'probe' else 'Classifier'}: {INPUT_LABELS[name]}"
+            heading = f"{kind}: {INPUT_LABELS[name]}"
             labels = classes(results, section, block, len(counts))
             draw = partial(figures.confusion, counts, labels, heading)
             picture = album.add(f"confusion-{key}-{name}", draw, alt=f"Confusion matrix. {heading}")
@@ -180,7 +187,7 @@ def per_au_section(results: Block, album: Album) -> Markup:
             if per_au:
                 scores[name] = {au: number(per_au, au) for au in per_au}
         if scores:
-            heading = f"{TASK_NAMES[task(section)]}: {words} of each action unit"
+            heading = f"{section_name(key, section)}: {words} of each action unit"
             draw = partial(figures.per_au_bars, scores, words, heading)
             pieces.append(album.add(f"per-au-{key}", draw, alt=heading, caption=_never_scored(scores)))
     if not pieces:
@@ -208,7 +215,7 @@ def expert_section(results: Block, album: Album) -> Markup:
                 draw = partial(figures.expert_use, use, rows, heading)
                 maps.append(album.add(f"experts-{key}-{mixture}", draw, alt=f"{heading}: share of the gate"))
         if maps:
-            pieces += [element("h3", TASK_NAMES[task(section)]), element("div", join(maps), class_="row")]
+            pieces += [element("h3", section_name(key, section)), element("div", join(maps), class_="row")]
     if not pieces:
         return missing("The use of the experts has not been recorded.", "make train-classifier TASK=fer")
     explanation = (

@@ -20,7 +20,7 @@ from norface.report.fields import (
     total_time,
 )
 from norface.report.html import Markup, card, element, join
-from norface.results import SECTIONS
+from norface.results import MULTI_SECTION, SECTIONS
 
 TASK_NAMES: dict[str, str] = {
     "fer": "Emotion recognition",
@@ -41,6 +41,11 @@ FIGURE_NAMES: dict[str, str] = {
     "gap_closed": "gap closed by the probe",
 }
 """Plain words for the gate's figures; a check of another name is shown by its name."""
+
+
+def section_name(key: str, section: Block) -> str:
+    """Task of a classifier's section, in plain words."""
+    return TASK_NAMES[task(section)] + (", one of several tasks" if key.startswith(MULTI_SECTION) else "")
 
 
 def verdict(gate: Block) -> tuple[str, str, str]:
@@ -123,12 +128,13 @@ def _cards(results: Block) -> list[Markup]:
         raw, normalized, oracle = (figure(scores.get(name)) for name in ("raw", "normalized", "oracle"))
         note = f"{raw} → {normalized}, oracle {oracle}"
         cards.append(card("Gap closed by the probe", f"{gap:.0%}", note))
-    for section in (part(results, key) for key in SECTIONS[1:]):
+    for key in SECTIONS[1:]:
+        section = part(results, key)
         metric, words = HEADLINE_METRIC[task(section)]
         both, alone = number(part(section, "both"), metric), number(part(section, "raw"), metric)
         if both is not None:
             note = words if alone is None else f"{words}; originals alone {alone:.3f} ({both - alone:+.3f})"
-            cards.append(card(f"{TASK_NAMES[task(section)]}, both streams", f"{both:.3f}", note))
+            cards.append(card(f"{section_name(key, section)}, both streams", f"{both:.3f}", note))
     if (seconds := total_time(results)) is not None:
         cards.append(card("Time in total", duration(seconds), "all stages of this run"))
     return cards
@@ -159,7 +165,7 @@ def terminal_table(results: Block, page: Path | None = None) -> str:
         shown = [(name, figure(number(block, metric))) for name, block in scored(section) if metric in block]
         if not shown:
             continue
-        name = "Probe" if key == "probe" else TASK_NAMES[task(section)]
+        name = "Probe" if key == "probe" else section_name(key, section)
         if key in SECTIONS[2:]:  # the further tasks in one line each: the table fits on a screen
             lines.append(f"{name} ({words}): " + ", ".join(f"{name} {value}" for name, value in shown))
             continue
