@@ -209,7 +209,7 @@ def test_predictions_have_the_columns_of_all_tasks(trained: Path, tmp_path: Path
     table = pd.read_parquet(tmp_path / "predictions.parquet")
     emotions = table[["neutral_p", "happy_p", "sad_p"]]
     assert len(table) == 24 and emotions.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
-    assert [name.removesuffix("_p") for name in emotions.idxmax(axis=1)] == list(table["emotion"])
+    assert [str(name).removesuffix("_p") for name in emotions.idxmax(axis=1)] == list(table["emotion"])
     for au in ("AU01", "AU04", "AU12"):
         assert ((table[f"{au}_p"] >= 0.5).astype(int) == table[f"{au}_c"]).all()
         assert table[f"{au}_r"].between(0, 5).all()
