@@ -161,7 +161,7 @@ def test_the_masked_autoencoder_can_be_built(monkeypatch: pytest.MonkeyPatch) ->
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
     on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
-    on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers")}
+    on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers", "unpaired")}
     on_top.add("configs/encoder/mae.yaml")
     assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS) | on_top
 

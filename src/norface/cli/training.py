@@ -34,11 +34,12 @@ from norface.cli.durable_runs import DurableCheckpointIO, curve_loggers, forget_
 from norface.cli.history import join, set_aside
 from norface.cli.launching import quiet
 from norface.cli.parsing import usage_error
+from norface.cli.results_key import check_results_key, check_section
 from norface.cli.versions import run_versions
 from norface.errors import CheckpointError, ConfigError
 from norface.evaluation import gap_closed
 from norface.protocol.sums import MERIT
-from norface.results import INPUTS, MULTI_SECTION, SECTIONS, multi_section, update_results
+from norface.results import multi_section, update_results
 
 LAST = "checkpoints/last.ckpt"
 HYPER = "hyper_parameters"
@@ -153,21 +154,11 @@ class NorfaceCLI(LightningCLI):
         return super().instantiate_trainer(default_root_dir=run, **kwargs)
 
     def instantiate_classes(self) -> None:
-        """Build what was named.
-
-        Raises:
-            ConfigError: Figures of several tasks and of one alone would stand in each other's place.
-        """
+        """Build what was named, and see that its results have a place."""
         super().instantiate_classes()
         options = self._options()
-        section = str(options.get("results_key", "")).partition(".")[0]
-        if options.get("results") and isinstance(self.model, MultiTask) is not (section == MULTI_SECTION):
-            raise ConfigError(
-                expected=f"{MULTI_SECTION}.<input> for a classifier of several tasks, and for no other",
-                found=f"{options['results_key']} for {type(self.model).__name__}",
-                where="--results_key",
-                action=f"Set it to {MULTI_SECTION}.both, or to the section of the single task.",
-            )
+        if options.get("results"):
+            check_section(str(options.get("results_key", "")), self.model)
 
     def before_fit(self) -> None:
         """Keep the curves of an interrupted run; remove what it had not finished writing."""
@@ -280,23 +271,6 @@ def _score(section: object, name: str) -> float | None:
         return None
     score = block.get(MERIT[str(block.get("task", "fer"))])
     return float(score) if isinstance(score, int | float) else None
-
-
-def check_results_key(key: str) -> None:
-    """Make sure before training that results will find their place.
-
-    Raises:
-        ConfigError: It is not ``section.input``.
-    """
-    section, _, name = key.partition(".")
-    known = (*(one for one in SECTIONS if not one.startswith(MULTI_SECTION)), MULTI_SECTION)
-    if section not in known or name not in INPUTS:
-        raise ConfigError(
-            expected=f"one of {', '.join(known)}, a dot, and one of {', '.join(INPUTS)}",
-            found=key,
-            where="--results_key",
-            action="Name the part of the results file that these figures are, such as classifier.both.",
-        )
 
 
 def check_checkpoint(path: str | None) -> None:
