@@ -123,10 +123,14 @@ def read_labels(
     return Labels(path, numbers, kept, tuple(bad), has_header)
 
 
+_DAMAGE = dict.fromkeys(range(0x1C, 0x20), "\ufffd")
+
+
 def text_lines(root: Path, path: str) -> Iterator[tuple[int, str]]:
     """Lines that are not empty, with their numbers from 1, without spaces around them. A byte-order mark is removed.
 
-    Bytes that are not UTF-8 stand as U+FFFD: they match no name and are no number.
+    Bytes that are not UTF-8 and the separators of ASCII, which Python would take for spaces, stand as U+FFFD: they match
+    no name and are no number.
 
     Raises:
         DatasetError: The file cannot be read.
@@ -134,7 +138,7 @@ def text_lines(root: Path, path: str) -> Iterator[tuple[int, str]]:
     try:
         with (root / path).open(encoding="utf-8-sig", errors="replace") as file:
             for n, line in enumerate(file, 1):
-                text = line.strip()
+                text = line.translate(_DAMAGE).strip()
                 if text:
                     yield n, text
     except OSError as error:
