@@ -115,7 +115,7 @@ def test_bytes_that_are_not_utf8_match_no_name(tmp_path: Path) -> None:
     assert [line for _, line in text_lines(tmp_path, "labels.txt")] == ["a\ufffd,1", "b,2"]
 
 
-@pytest.mark.parametrize("character", "\x1c\x1d\x1e\x1f")
+@pytest.mark.parametrize("character", ["\x1c", "\x1d", "\x1e", "\x1f"])
 def test_separators_of_ascii_are_damage_and_no_spaces(tmp_path: Path, character: str) -> None:
     (tmp_path / "labels.txt").write_bytes(f"{character} 3\n4{character}5\n".encode())
     assert [line for _, line in text_lines(tmp_path, "labels.txt")] == ["\ufffd 3", "4\ufffd5"]
