@@ -129,8 +129,8 @@ _DAMAGE = dict.fromkeys(range(0x1C, 0x20), "\ufffd")
 def text_lines(root: Path, path: str) -> Iterator[tuple[int, str]]:
     """Lines that are not empty, with their numbers from 1, without spaces around them. A byte-order mark is removed.
 
-    Bytes that are not UTF-8 and the separators of ASCII, which Python would take for spaces, stand as U+FFFD: they match
-    no name and are no number.
+    Bytes that are not UTF-8 and the separators of ASCII, which Python takes for spaces, stand as U+FFFD: they match no
+    name and are no number.
 
     Raises:
         DatasetError: The file cannot be read.
