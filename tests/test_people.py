@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from norface.people import SAME_PEOPLE, common_people, dataset_of, person, person_space
+from norface.people import DRAWN, SAME_PEOPLE, common_people, dataset_of, person, person_space
+from norface.synthetic.facekit.source import FaceKitFaces
+from norface.synthetic.source import ProceduralFaces
 
 
 def test_disfa_plus_shows_people_of_disfa() -> None:
@@ -18,6 +20,16 @@ def test_disfa_plus_shows_people_of_disfa() -> None:
 def test_tables_of_nobody_in_particular_have_bare_names(provenance: dict[str, object]) -> None:
     assert person_space(provenance) is None
     assert person("ann", person_space(provenance)) == "ann"
+
+
+def test_drawn_people_belong_to_their_source_and_seed() -> None:
+    assert person_space({"source": "norface.synthetic.FaceKitFaces", "seed": 0}) == "facekit-0"
+    assert person_space({"source": "norface.synthetic.ProceduralFaces", "seed": 7}) == "procedural-7"
+    assert set(DRAWN) == {ProceduralFaces.name, FaceKitFaces.name}
+    # Whoever prepared drawn faces as a data set of their own has named it.
+    assert person_space({"source": ProceduralFaces.name, "seed": 7, "dataset": "disfa_plus"}) == "disfa"
+    for nobody in ({"source": ProceduralFaces.name}, {"source": "a camera", "seed": 0}, {"source": 3, "seed": 0}):
+        assert person_space(nobody) is None
 
 
 def test_common_people() -> None:

@@ -1,8 +1,8 @@
 """Who is who across data sets: the same name may be two people, and two data sets may show the same people.
 
 A person is written ``space:name``: the space is a data set, or the one whose people it shows again. Checkpoints and
-caches list the people they were trained on in this form, so that a test on one of them is found out. Tables that name
-no data set (drawn faces, tables of your own) have bare names.
+caches list the people they were trained on in this form, so that a test on one of them is found out. Drawn people belong
+to the source and the seed that make them. Tables of your own that name no data set have bare names.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ SAME_PEOPLE: Mapping[str, str] = {
 NO_DATASET: tuple[str, ...] = ("folder", "table")
 """Readers of anything: two folders read by one of them have nothing to do with each other."""
 
+DRAWN: Mapping[str, str] = {
+    "norface.synthetic.ProceduralFaces": "procedural",
+    "norface.synthetic.FaceKitFaces": "facekit",
+}
+"""Sources of drawn faces, as a table's provenance names them, and what the space of their people begins with."""
+
 
 def dataset_of(provenance: Mapping[str, object]) -> str | None:
     """Name of the data set that a table was made from; None where its provenance names none."""
@@ -26,9 +32,16 @@ def dataset_of(provenance: Mapping[str, object]) -> str | None:
 
 
 def person_space(provenance: Mapping[str, object]) -> str | None:
-    """Whose people a table's subjects are; None: nobody knows, or the names say it themselves."""
+    """Whose people a table's subjects are; None: nobody knows, or the names say it themselves.
+
+    Drawn subject 17 is one person for each seed of a source, at whatever size or light: ``facekit-0:s00017``.
+    """
     name = dataset_of(provenance)
-    return None if name is None else SAME_PEOPLE.get(name, name)
+    if name is not None:
+        return SAME_PEOPLE.get(name, name)
+    source, seed = provenance.get("source"), provenance.get("seed")
+    drawn = DRAWN.get(source) if isinstance(source, str) else None
+    return None if drawn is None or not isinstance(seed, int) else f"{drawn}-{seed}"
 
 
 def person(subject: str, space: str | None) -> str:
