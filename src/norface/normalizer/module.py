@@ -47,6 +47,17 @@ def real_faces(batch: PairSample) -> Tensor:
     return faces[many] if bool(many.any()) else faces
 
 
+def unmirrored_truths(batch: PairSample) -> Tensor:
+    """True normalized faces of the common target, those of mirrored pairs turned back, ``(N, 3, H, W)``.
+
+    The target's two sides differ by more than expressions do: among mirrored faces, the spread of a pixel would say
+    where the target is not symmetric.
+    """
+    known = batch["has_truth"] & ~batch["same_image"]
+    truth, mirrored = batch["truth"][known], batch["target_key"][known] % 2 == 1
+    return torch.where(mirrored[:, None, None, None], truth.flip(-1), truth)
+
+
 class NormalizerTask(lightning.LightningModule):
     """Trains generator and discriminator on pairs (original, target).
 
@@ -183,7 +194,7 @@ class NormalizerTask(lightning.LightningModule):
         assert self.objective is not None
         truths: list[Tensor] = []
         for batch in self.faces.train_dataloader():
-            truths.append(batch["truth"][batch["has_truth"] & ~batch["same_image"]])
+            truths.append(unmirrored_truths(batch))
             if sum(map(len, truths)) >= SPREAD_FACES:
                 break
         if sum(map(len, truths)) >= 2:

@@ -9,10 +9,6 @@ from norface.backbones import Backbone, Standardize
 from norface.specs import Described
 from norface.teachers.base import ExpressionReading
 
-POOL = 4
-"""Patch embeddings are pooled to a POOL x POOL grid, which keeps brows and mouth apart."""
-
-
 class EmbeddingNetwork(nn.Module, Described):
     """Encoder, pooled grid and projection to a unit-norm embedding.
 
@@ -20,23 +16,25 @@ class EmbeddingNetwork(nn.Module, Described):
         encoder: Patch encoder.
         dim: Size of the embedding.
         dropout: Share of the pooled features dropped in training.
+        pool: Patch embeddings are pooled to a grid of `pool` x `pool`. 4 keeps brows and mouth apart, which is enough to
+            tell people apart; expressions are differences of a few pixels, see `EXPRESSION_POOL`.
     """
 
-    def __init__(self, encoder: Backbone, *, dim: int = 64, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: Backbone, *, dim: int = 64, dropout: float = 0.1, pool: int = 4) -> None:
         super().__init__()
-        self.encoder, self.dim = encoder, dim
-        self.standardize = Standardize(encoder.dim * POOL * POOL)
+        self.encoder, self.dim, self.pool = encoder, dim, pool
+        self.standardize = Standardize(self.width)
         self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(encoder.dim * POOL * POOL, dim)
+        self.project = nn.Linear(self.width, dim)
 
     @property
     def width(self) -> int:
         """Number of features that `features` gives."""
-        return self.encoder.dim * POOL * POOL
+        return self.encoder.dim * self.pool**2
 
     def features(self, image: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [-1, 1] to the standardised pooled grid ``(B, width)``."""
-        pooled = F.adaptive_avg_pool2d(self.encoder(image), POOL).flatten(1)
+        pooled = F.adaptive_avg_pool2d(self.encoder(image), self.pool).flatten(1)
         standardised: Tensor = self.dropout(self.standardize(pooled))
         return standardised
 
