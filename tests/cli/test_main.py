@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,9 +48,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_answer_at_once(option: str) -> None:
     code = f"import sys; from norface.cli.main import main; main([{option!r}]); print(*sys.modules, file=sys.stderr)"
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
-    assert time.perf_counter() - start < 1.0
     assert not HEAVY & set(done.stderr.split())
 
 

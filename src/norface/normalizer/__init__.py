@@ -2,6 +2,7 @@
 
 from norface.normalizer.decoder import ConvDecoder
 from norface.normalizer.discriminator import PatchDiscriminator
+from norface.normalizer.expression_reader import ExpressionReader
 from norface.normalizer.generator import Generator
 from norface.normalizer.inference import CrossFittedNormalizers, Normalizer, TrainedNormalizer
 from norface.normalizer.merging import ExpressionMerging
@@ -15,6 +16,7 @@ __all__ = [
     "CrossFittedNormalizers",
     "ExpressionMerging",
     "ExpressionR2",
+    "ExpressionReader",
     "Generator",
     "LossWeights",
     "Normalizer",

@@ -19,14 +19,13 @@ from norface.normalizer.ema import MovingAverage
 from norface.normalizer.figures import CheapFigures, figures_before_training
 from norface.normalizer.generator import Generator, distinct
 from norface.normalizer.losses import feature_matching_loss, hinge_discriminator_loss, r1_penalty
-from norface.normalizer.losses.views import check_strength
 from norface.normalizer.objective import GeneratorObjective, LossWeights, total
 from norface.normalizer.rates import check_rate, generator_groups
 from norface.normalizer.starting import start_generator
 from norface.samples import PairSample
 from norface.specs import describe
 from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher, Teacher
-from norface.training import EpochMeans, compile_in_place, fuses, require_finite
+from norface.training import EpochMeans, compile_in_place, fuses, require_finite, seed_step
 
 TEACHER_KEYS = ("objective.identity.", "objective.expression.", "objective.head_pose.")
 """Frozen teachers come from their own files: their weights stay out of the normalizer's checkpoint."""
@@ -74,8 +73,6 @@ class NormalizerTask(lightning.LightningModule):
         identity_teacher: Frozen identity network; needed where its weight is not 0.
         expression_teacher: Frozen expression network; likewise.
         head_pose_teacher: Frozen head-pose network; likewise.
-        expression_views: 0: the expression teacher sees the output as it is. Up to 1: moved, scaled, blurred and with
-            noise by chance, so that no texture pleases it; see `norface.normalizer.losses.views`.
         lr: Peak learning rate of the generator.
         encoder_rate: Learning rate of its encoder as a share of `lr`; 0: the encoder is frozen.
         discriminator_lr: Learning rate of the discriminator.
@@ -87,6 +84,7 @@ class NormalizerTask(lightning.LightningModule):
         clip: Largest norm of a gradient step of either network.
         compile: Whether `torch.compile` translates the networks when training starts: minutes once, then faster steps,
             above all on a GPU. Checkpoints are the same.
+        seed: Of whatever the networks draw by chance, such as the noise of `ExpressionReader`.
     """
 
     target: Tensor
@@ -103,7 +101,6 @@ class NormalizerTask(lightning.LightningModule):
         identity_teacher: IdentityTeacher | None = None,
         expression_teacher: ExpressionTeacher | None = None,
         head_pose_teacher: HeadPoseTeacher | None = None,
-        expression_views: float = 0.0,
         lr: float = 2e-3,
         encoder_rate: float = 1.0,
         discriminator_lr: float = 1e-3,
@@ -113,16 +110,16 @@ class NormalizerTask(lightning.LightningModule):
         r1_every: int = 16,
         clip: float = 1.0,
         compile: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         check_rate(encoder_rate)
-        self.expression_views = check_strength(expression_views, where="model.init_args.expression_views")
         self.encoder_people = start_generator(
             generator, encoder_weights=encoder_weights, generator_weights=generator_weights
         )
         generator.encoder.settle()
-        self.encoder_rate, self.r1_every = encoder_rate, r1_every
+        self.encoder_rate, self.r1_every, self.seed = encoder_rate, r1_every, seed
         channels_last = torch.channels_last
         self.generator = generator.to(memory_format=channels_last)
         if encoder_rate == 0:
@@ -171,7 +168,6 @@ class NormalizerTask(lightning.LightningModule):
                 identity=cast(IdentityTeacher | None, self.teachers["identity"]),
                 expression=cast(ExpressionTeacher | None, self.teachers["expression"]),
                 head_pose=cast(HeadPoseTeacher | None, self.teachers["head_pose"]),
-                expression_views=self.expression_views,
             )
 
     def on_fit_start(self) -> None:
@@ -203,6 +199,7 @@ class NormalizerTask(lightning.LightningModule):
     def training_step(self, batch: PairSample, batch_idx: int) -> None:
         """One step of the discriminator (once it takes part), one of the generator, one of the average."""
         assert self.objective is not None
+        seed_step(self.seed, self.current_epoch, batch_idx, rank=self.global_rank)
         for_generator, for_discriminator = cast(list[LightningOptimizer], self.optimizers())
         targets, which = distinct(batch["target"], batch["target_key"])
         output, embeddings = self.generator.merge(batch["original"], targets, which)

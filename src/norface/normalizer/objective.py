@@ -72,7 +72,6 @@ class GeneratorObjective(nn.Module):
         identity: Identity teacher; needed where its weight is not 0.
         expression: Expression teacher; likewise.
         head_pose: Head-pose teacher; likewise.
-        expression_views: Strength of the random views through which the expression teacher sees the output.
 
     Raises:
         ConfigError: A weight asks for a teacher that is not there.
@@ -88,7 +87,6 @@ class GeneratorObjective(nn.Module):
         identity: IdentityTeacher | None,
         expression: ExpressionTeacher | None,
         head_pose: HeadPoseTeacher | None = None,
-        expression_views: float = 0.0,
     ) -> None:
         super().__init__()
         needed = weights.teachers
@@ -103,7 +101,7 @@ class GeneratorObjective(nn.Module):
         self.weights = weights
         self.identity = IdentityLoss(identity) if identity is not None and weights.identity > 0 else None
         self.expression = (
-            ExpressionConsistencyLoss(expression, views=expression_views)
+            ExpressionConsistencyLoss(expression)
             if expression is not None and needed["expression"] > 0
             else None
         )

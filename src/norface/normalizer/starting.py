@@ -7,6 +7,7 @@ from pathlib import Path
 from norface.backbones import load_encoder
 from norface.checkpoints import read_checkpoint, trained_people
 from norface.errors import CheckpointError, ConfigError
+from norface.normalizer.expression_reader import ExpressionReader
 from norface.normalizer.generator import Generator
 
 AVERAGED = "average.network."
@@ -24,7 +25,7 @@ def start_generator(
         generator_weights: A normalizer's checkpoint, whose averaged generator is taken, or None.
 
     Returns:
-        The people that the other run was trained on.
+        The people that the other run was trained on, or the network that the encoder reads with.
 
     Raises:
         ConfigError: Both are given.
@@ -37,13 +38,14 @@ def start_generator(
             where="model.init_args",
             action="Leave one of them out: a pre-trained generator has an encoder of its own.",
         )
+    read = generator.encoder.subjects if isinstance(generator.encoder, ExpressionReader) else ()
     if encoder_weights is not None:
         load_encoder(generator.encoder, encoder_weights)
         return trained_people(encoder_weights)
     if generator_weights is not None:
         _load_generator(generator, generator_weights)
         return trained_people(generator_weights)
-    return ()
+    return read
 
 
 def _load_generator(generator: Generator, path: str) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from norface.normalizer.losses.named_outputs import named_output_loss
-from norface.normalizer.losses.views import random_views
 from norface.teachers.base import ExpressionTeacher
 
 
@@ -21,19 +20,17 @@ class ExpressionConsistencyLoss(nn.Module):
 
     Args:
         teacher: Frozen.
-        views: Strength of the random views through which the teacher sees the output; 0: it sees it as it is. The
-            original is always read as it is: that reading is the goal, and shall not wander.
     """
 
-    def __init__(self, teacher: ExpressionTeacher, *, views: float = 0.0) -> None:
+    def __init__(self, teacher: ExpressionTeacher) -> None:
         super().__init__()
-        self.teacher, self.views = teacher, views
+        self.teacher = teacher
 
     def terms(self, output: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
         """Images ``(B, 3, H, W)`` in [-1, 1]; returns the distances of embeddings and of named outputs, two scalars."""
         with torch.no_grad():
             wanted = self.teacher(original)
-        found = self.teacher(random_views(output, self.views))
+        found = self.teacher(output)
         embedding: Tensor = (1.0 - (found.embedding.float() * wanted.embedding.float()).sum(1)).mean()
         return embedding, named_output_loss(found.outputs, wanted.outputs, self.teacher.emphasis)
 
