@@ -39,7 +39,7 @@ def pairs(count: int, *, seed: int = 0) -> PairSample:
         face_id="",
         original=original,
         target=target,
-        target_key=torch.where(same, torch.arange(count), -1),
+        target_key=torch.where(same, 2 * torch.arange(count), -2),
         truth=truth,
         has_truth=torch.arange(count) % 8 != 5,
         same_image=same,

@@ -1,8 +1,8 @@
 """Who is who across data sets: the same name may be two people, and two data sets may show the same people.
 
 A person is written ``space:name``: the space is a data set, or the one whose people it shows again. Checkpoints and
-caches list the people they were trained on in this form, so that a test on one of them is found out. Drawn people belong
-to the source and the seed that make them. Tables of your own that name no data set have bare names.
+caches list the people they were trained on in this form, so that a test on one of them is found out. Drawn people
+belong to the source and the seed that make them. Tables of your own that name no data set have bare names.
 """
 
 from __future__ import annotations

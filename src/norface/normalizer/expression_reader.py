@@ -28,8 +28,8 @@ from norface.teachers.trained import TrainedExpression
 class ExpressionReader(Backbone):
     """Named outputs of an expression network as patch embeddings, the same in every patch.
 
-    All that is known of the target is its expression too, so a generator with this encoder draws one person: train it with
-    pairs of the one fixed target, not mirrored.
+    All that is known of the target is its expression too, so a generator with this encoder draws one person: train it
+    with pairs of the one fixed target, not mirrored.
 
     Args:
         checkpoint: Of an expression teacher that norface has trained; see `norface.teachers.TrainedExpression`.
@@ -60,7 +60,7 @@ class ExpressionReader(Backbone):
                 expected="a checkpoint or a network, and noise from 0 on",
                 found=f"checkpoint {checkpoint}, {'a' if network is not None else 'no'} network, noise {noise:g}",
                 where="ExpressionReader",
-                action="Name the checkpoint of an expression teacher (norface fit --config configs/teacher/expression.yaml).",
+                action="Name the checkpoint of an expression teacher (configs/teacher/expression.yaml trains one).",
             )
         self.subjects: tuple[str, ...] = ()
         if checkpoint is not None:

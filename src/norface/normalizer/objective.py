@@ -101,9 +101,7 @@ class GeneratorObjective(nn.Module):
         self.weights = weights
         self.identity = IdentityLoss(identity) if identity is not None and weights.identity > 0 else None
         self.expression = (
-            ExpressionConsistencyLoss(expression)
-            if expression is not None and needed["expression"] > 0
-            else None
+            ExpressionConsistencyLoss(expression) if expression is not None and needed["expression"] > 0 else None
         )
         self.head_pose = HeadPoseLoss(head_pose) if head_pose is not None and weights.head_pose > 0 else None
         self.paired = PairedLoss(image_size=image_size)

@@ -9,6 +9,7 @@ from norface.backbones import Backbone, Standardize
 from norface.specs import Described
 from norface.teachers.base import ExpressionReading
 
+
 class EmbeddingNetwork(nn.Module, Described):
     """Encoder, pooled grid and projection to a unit-norm embedding.
 
@@ -16,8 +17,8 @@ class EmbeddingNetwork(nn.Module, Described):
         encoder: Patch encoder.
         dim: Size of the embedding.
         dropout: Share of the pooled features dropped in training.
-        pool: Patch embeddings are pooled to a grid of `pool` x `pool`. 4 keeps brows and mouth apart, which is enough to
-            tell people apart; expressions are differences of a few pixels, see `EXPRESSION_POOL`.
+        pool: Patch embeddings are pooled to a grid of `pool` x `pool`. 4 keeps brows and mouth apart, enough to tell
+            people apart; expressions are differences of a few pixels, see `EXPRESSION_POOL`.
     """
 
     def __init__(self, encoder: Backbone, *, dim: int = 64, dropout: float = 0.1, pool: int = 4) -> None:
