@@ -30,6 +30,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("data", "teachers"),
     ("normalizer", "faces", "pretraining"),
     ("classifier",),
+    ("runs",),  # many trainings as processes; below what reads their results
     ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
     ("report", "evaluation", "export"),
     ("cli",),

@@ -178,7 +178,7 @@ def test_every_variant_of_a_protocol_can_be_built(path: str, tmp_path: Path, mon
     assert protocol.name == Path(path).stem and protocol.baseline in protocol.variants
     fold = None if protocol.folds is None else next(iter(_specs(protocol.folds, small_table(["x"])).values()))
     division = Division("part1", protocol.table, fold, small_table(["x"]))
-    monkeypatch.setattr("norface.protocol.settings._Files.sha256", lambda files, path: path)
+    monkeypatch.setattr("norface.runs.planned.Files.sha256", lambda files, path: path)
     once = replace(protocol, seeds=[0], people=protocol.people and protocol.people[:1])
     for one in plan_runs(once, [division], tmp_path):
         cli = make_cli(one.words(), run=False)
