@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("normalizer", "faces", "pretraining"),
     ("classifier",),
     ("runs",),  # many trainings as processes; below what reads their results
-    ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
+    ("protocol", "study"),  # read what classifiers have answered; its results are what reports are made of
     ("report", "evaluation", "export"),
     ("cli",),
     ("__main__",),

@@ -74,13 +74,6 @@ class Planned(Generic[R]):
         fit = ["fit", *self.words(), "--run", str(self.folder), "--ckpt_path", "last", *self.more]
         return [fit, *map(list, self.then)]
 
-    def merged(self) -> Settings:
-        """What the configurations and settings say together."""
-        together: Settings = {}
-        for content in (*self.contents[0], self.base, *self.contents[1], self.own):
-            together = merged(together, content or {})
-        return together
-
 
 def merged(first: Settings, second: Settings) -> Settings:
     """Two nested settings as one; where both say something, the second counts."""
@@ -146,6 +139,6 @@ class Files:
                 expected="a file that can be read",
                 found=getattr(error, "strerror", None) or str(error).splitlines()[0],
                 where=path,
-                action="Correct the path in the file of the protocol or study; paths are relative to the working folder.",
+                action="Correct the path in the protocol or study; paths are relative to the working folder.",
             ) from error
         return self.known[path]
