@@ -38,9 +38,14 @@ def leave_results(folder: Path, run: Run, *, steps: int = 20, trained_on: int = 
     """What the training and the gate of a run leave."""
     folder.mkdir(parents=True, exist_ok=True)
     r2 = r2_of(run)
-    gate = {"expression_r2": r2, "background_error": 0.01, "identity_to_target": 0.8, "subject_accuracy": 0.1}
+    gate: dict[str, Any] = {
+        "expression_r2": r2,
+        "background_error": 0.01,
+        "identity_to_target": 0.8,
+        "subject_accuracy": 0.1,
+    }
     gate |= {"subject_chance": 0.05, "passed": False, "checks": [], "seen": {"expression_r2": r2 + 0.2, "faces": 9}}
-    results = {"schema": 1, "gate": gate, "probe": {"gap_closed": 0.7} if probe else {}}
+    results: dict[str, Any] = {"schema": 1, "gate": gate, "probe": {"gap_closed": 0.7} if probe else {}}
     results["protocol"] = {"normalizer_subjects": trained_on}
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "metrics.csv").write_text(CURVES)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,8 +80,8 @@ def test_the_gate_measures_what_it_is_asked_for(
     table: Path, tmp_path: Path, epochs: int, seen: SeenPeople | None
 ) -> None:
     source = TrainedNormalizer(str(checkpoint(tmp_path / "n.ckpt")))
-    folders = {"cache": tmp_path / "cache", "out": tmp_path / "gate"}
-    found = run_gate(source, table=str(table), embed=None, epochs=epochs, seen=seen, say=lambda _: None, **folders)
+    given: dict[str, Any] = {"table": str(table), "cache": tmp_path / "cache", "out": tmp_path / "gate"}
+    found = run_gate(source, **given, embed=None, epochs=epochs, seen=seen, say=lambda _: None)
     assert (found["probe"] == {}) == (epochs == 0)
     assert {check["name"] for check in found["gate"]["checks"]} <= {"expression_r2", "background_error", "gap_closed"}
     assert ("seen" in found["gate"]) == (seen is not None)

@@ -70,6 +70,7 @@ def loss_panels(panels: Mapping[str, Lines], theme: Theme) -> Figure:
     rows = math.ceil(len(panels) / columns)
     drawn, axes = new_figure(theme, max(3.45 * columns, 4.4), 2.35 * rows + 0.6, rows=rows, columns=columns)
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    last = max(points[-1][0] for lines in panels.values() for points in lines.values())
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     for ax, (panel, lines) in zip(axes, panels.items(), strict=False):
@@ -86,6 +87,7 @@ def loss_panels(panels: Mapping[str, Lines], theme: Theme) -> Figure:
         else:
             ax.yaxis.set_major_locator(MaxNLocator(5))
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.set_xlim(-0.03 * last, 1.03 * last)
         ax.grid(axis="y", color=theme.grid, linewidth=0.8)
         ax.set_xlabel("epochs")
     legend(axes[: len(panels)], theme)
@@ -102,7 +104,8 @@ def face_rows(rows: Mapping[str, Pixels], theme: Theme) -> Figure:
     height, width, _ = next(iter(rows.values())).shape
     side = 8.6 / (width / height)  # inches of a face
     longest = max(map(len, rows))
-    drawn, axes = new_figure(theme, 8.8 + 0.08 * longest, (side + 0.05) * len(rows) + 0.1, rows=len(rows))
+    drawn, axes = new_figure(theme, 8.8 + 0.08 * longest, (side + 0.03) * len(rows) + 0.1, rows=len(rows))
+    drawn.set_layout_engine("constrained", h_pad=0.015, w_pad=0.02, hspace=0.0)
     for ax, (name, pixels) in zip(axes, rows.items(), strict=True):
         ax.imshow(pixels, interpolation="bicubic", aspect="equal")
         ax.set_xticks([])
