@@ -4,6 +4,7 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from norface.imaging.files import write_png
@@ -46,7 +47,7 @@ def test_what_there_is_not_has_no_section(tmp_path: Path) -> None:
 
 def test_three_files_hold_the_same_numbers(folder: Path) -> None:
     record = read_record(folder)
-    rows = list(csv.DictReader((folder / "table.csv").open()))
+    rows = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
     assert [(row["variant"], row["people"]) for row in rows] == [
         (variant, people) for people in ("10", "100") for variant in ("none", "all")
     ]
@@ -60,8 +61,6 @@ def test_three_files_hold_the_same_numbers(folder: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(24, 25, 3), (25, 24, 3)])
 def test_a_picture_that_is_no_rows_of_faces_is_left_out(tmp_path: Path, shape: tuple[int, int, int]) -> None:
-    import numpy as np
-
     write_png(tmp_path / "faces.png", np.zeros(shape, np.uint8))
     assert _picture(tmp_path / "faces.png") is None
     write_png(tmp_path / "faces.png", np.zeros((16, 40, 3), np.uint8))
