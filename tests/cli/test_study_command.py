@@ -132,7 +132,7 @@ def test_a_run_that_fails_is_listed_and_an_interrupted_one_goes_on(
     [
         ("--people", "[7]", "at most 6 people"),
         ("--variants", "{all: {settings: {model: {init_args: {weight: 1}}}}}", "weight"),
-        ("--variants", "{all: {config: []}}", "found 'config'"),
+        ("--variants", "{all: {config: []}}", "'config'"),
         ("--evaluator", "nowhere.ckpt", "nowhere.ckpt"),
         ("--configs", "[configs/trainer.yaml, configs/data/faces.yaml, configs/teacher/identity.yaml]", "a normalizer"),
     ],
