@@ -107,7 +107,7 @@ $(DONE)/evaluator: | $(DONE)/faces
 
 $(DONE)/gate: | $(DONE)/cache $(DONE)/evaluator
 	$(NORFACE) gate --normalizer $(NORMALIZER) --table $(FACES) --cache $(CACHE) --out $(RUN)/gate --results $(RESULTS) \
-	  --evaluator $(EVALUATOR) --seed $(SEED) $(if $(FAST),--epochs 10) $(call timing,gate)
+	  --evaluator $(EVALUATOR) --seed $(SEED) --seen.split normalizer $(if $(FAST),--epochs 10) $(call timing,gate)
 	@touch $@
 
 STAGES := faces identity expression normalizer cache $(TASK)-both $(TASK)-raw $(TASK)-raw_pretrained $(TASK)-oracle evaluator gate

@@ -8,11 +8,12 @@ from typing import Any
 
 from answered import leave_answers
 from norface.protocol.divisions import Division
-from norface.protocol.plan import Protocol, Variant
+from norface.protocol.plan import Protocol
 from norface.protocol.record import write_record
-from norface.protocol.running import Outcome
 from norface.protocol.settings import plan_runs
 from norface.protocol.summing_up import sum_up
+from norface.runs.running import Outcome
+from norface.runs.variants import Variant
 from small_tables import small_table
 
 

@@ -30,7 +30,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("data", "teachers"),
     ("normalizer", "faces", "pretraining"),
     ("classifier",),
-    ("protocol",),  # reads what classifiers have answered; its results are what reports are made of
+    ("runs",),  # many trainings as processes; below what reads their results
+    ("protocol", "study"),  # read what classifiers have answered; its results are what reports are made of
     ("report", "evaluation", "export"),
     ("cli",),
     ("__main__",),

@@ -5,7 +5,8 @@ Each stage adds its part with `update_results`; reports are made from this file 
     schema                 int, RESULTS_SCHEMA
     seed                   int
     gate                   expression_r2, identity_to_target, identity_to_original, subject_accuracy, subject_chance,
-                           passed, checks: [{name, value, limit, direction ("min" or "max"), passed}]
+                           passed, checks: [{name, value, limit, direction ("min" or "max"), passed}],
+                           seen: the same figures on people whom it was trained on
     probe                  gap_closed, classes, and one block for each of raw, normalized, oracle
     classifier             gap_closed, classes, and one block for each of raw, raw_pretrained, normalized, both, oracle
     classifier_au,         the same for the tasks "au" and "au-intensity", see `classifier_section`
@@ -185,6 +186,7 @@ def validate(results: Mapping[str, object], *, where: str = "results") -> None:
 
 def _validate_gate(gate: Mapping[str, object], where: str) -> None:
     _validate_figures(gate, where)
+    _validate_figures(_mapping(gate.get("seen", {}), f"{where}.seen"), f"{where}.seen")
     _validate_passed(gate, where)
     for index, item in enumerate(_list(gate.get("checks", []), f"{where}.checks")):
         spot = f"{where}.checks[{index}]"

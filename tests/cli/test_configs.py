@@ -24,11 +24,14 @@ from norface.protocol.divisions import Division, _specs
 from norface.protocol.plan import Protocol
 from norface.protocol.settings import plan_runs
 from norface.specs import build
+from norface.study.plan import Study
+from norface.study.settings import plan_runs as plan_study
 from small_tables import small_table
 from tiny_teacher import save_expression_teacher, tiny_expression_network
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs" / "protocol").glob("*.yaml"))
+STUDIES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs" / "study").glob("*.yaml"))
 CONFIGS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "configs").rglob("*.yaml"))
 RUN = "runs/of-this-test"
 
@@ -165,7 +168,8 @@ def test_every_configuration_is_used() -> None:
     on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
     on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers", "unpaired")}
     on_top.add("configs/encoder/mae.yaml")
-    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS) | on_top
+    on_top |= {*PROTOCOLS, *STUDIES}
+    assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | on_top
 
 
 @pytest.mark.parametrize("path", PROTOCOLS)
@@ -180,7 +184,7 @@ def test_every_variant_of_a_protocol_can_be_built(path: str, tmp_path: Path, mon
     assert protocol.name == Path(path).stem and protocol.baseline in protocol.variants
     fold = None if protocol.folds is None else next(iter(_specs(protocol.folds, small_table(["x"])).values()))
     division = Division("part1", protocol.table, fold, small_table(["x"]))
-    monkeypatch.setattr("norface.protocol.settings._Files.sha256", lambda files, path: path)
+    monkeypatch.setattr("norface.runs.planned.Files.sha256", lambda files, path: path)
     once = replace(protocol, seeds=[0], people=protocol.people and protocol.people[:1])
     for one in plan_runs(once, [division], tmp_path):
         cli = make_cli(one.words(), run=False)
@@ -193,6 +197,42 @@ def test_every_variant_of_a_protocol_can_be_built(path: str, tmp_path: Path, mon
         assert reads_cache == (one.run.variant not in {"raw", "raw_pretrained", "oracle"})
         weights = cli.model.encoder_weights
         assert weights == (protocol.filled("{normalizer}", "part1", "") if "pretrained" in one.run.variant else None)
+
+
+@pytest.mark.parametrize("path", STUDIES)
+def test_every_variant_of_a_study_can_be_built(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli, parsed_model
+    from norface.normalizer import NormalizerTask
+
+    if "encoders" in path:
+        pytest.importorskip("timm")
+    monkeypatch.chdir(ROOT)
+    asked: list[Study] = []
+    monkeypatch.setattr("norface.cli.study._run", lambda study, out: asked.append(study))
+    assert main(["study", "run", "--config", path]) == 0
+    (study,) = asked
+    assert study.name == Path(path).stem and study.baseline in study.variants
+    monkeypatch.setattr("norface.runs.planned.Files.sha256", lambda files, path: path)
+    # What they start from, and their teachers, are read when they are built: none of these files is there.
+    none = ("--model.encoder_weights", "--model.identity_teacher", "--model.expression_teacher")
+    without = [word for option in none for word in (option, "null")]
+    once = replace(study, seeds=[0], people=study.people and study.people[:1])
+    weights = {}
+    for one in plan_study(once, small_table(["a", "b"], split={"a": "normalizer", "b": "test"}), tmp_path):
+        assert parsed_model(one.words()) is NormalizerTask
+        cli = make_cli([*one.words(), *without], run=False)
+        few = cli.datamodule.few_subjects
+        assert (cli.datamodule.path, None if few is None else few.count) == (study.table, one.run.people)
+        assert (cli.trainer.max_epochs or 0) * cli.trainer.limit_train_batches == study.steps
+        assert cli.model.generator.image_size == cli.datamodule._size == 64
+        weights[one.run.variant] = cli.model.weights
+    if study.name == "losses":
+        demo = weights.pop("all")
+        for name in ("adversarial", "identity", "expression", "reconstruction", "paired", "supervision"):
+            assert weights.pop(f"no_{name}") == replace(demo, **{name: 0.0})
+        assert weights["unpaired"] == replace(weights["both"], paired=0.0, supervision=0.0)
+        assert weights["paired_only"].paired == demo.paired
+        assert sum(vars(weights["paired_only"]).get(name) or 0.0 for name in vars(demo)) == demo.paired
 
 
 @pytest.mark.parametrize("name", READERS)

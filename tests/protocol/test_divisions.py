@@ -8,7 +8,8 @@ import pytest
 from norface.errors import ConfigError, SplitError, TableError
 from norface.imaging.files import write_png
 from norface.protocol.divisions import divisions
-from norface.protocol.plan import CrossPlan, FoldPlan, Protocol, Variant
+from norface.protocol.plan import CrossPlan, FoldPlan, Protocol
+from norface.runs.variants import Variant
 from small_tables import sides, small_table
 
 PEOPLE = [f"p{k}" for k in range(12)]

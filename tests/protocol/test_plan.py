@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from norface.errors import ConfigError
-from norface.protocol.plan import CrossPlan, FoldPlan, Protocol, Run, Variant
+from norface.protocol.plan import CrossPlan, FoldPlan, Protocol, Run
+from norface.runs.variants import Variant
 
 
 def make(**options: Any) -> Protocol:

@@ -8,8 +8,10 @@ import yaml
 
 from norface.errors import ConfigError
 from norface.protocol.divisions import Division
-from norface.protocol.plan import Nested, Protocol, Variant
-from norface.protocol.settings import changed, merged, plan_runs
+from norface.protocol.plan import Protocol
+from norface.protocol.settings import plan_runs
+from norface.runs.planned import changed, merged
+from norface.runs.variants import Nested, Variant
 from small_tables import small_table
 
 

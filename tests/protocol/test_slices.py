@@ -8,8 +8,8 @@ import pytest
 
 from answered import leave_answers
 from norface.protocol.answers import Answers, read_answers
-from norface.protocol.record import plain
 from norface.protocol.slices import Slice, sliced, slices_of
+from norface.runs.plain import plain
 
 Grids = tuple[dict[int, dict[str, Answers]], dict[int, dict[str, Answers]]]
 

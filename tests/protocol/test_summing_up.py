@@ -11,9 +11,10 @@ import pytest
 from answered import leave_answers
 from norface.errors import ResultsError
 from norface.protocol.answers import read_answers
-from norface.protocol.plan import Protocol, Run, Variant
+from norface.protocol.plan import Protocol, Run
 from norface.protocol.record import CONSTANT, Record, read_record
 from norface.protocol.summing_up import Reading
+from norface.runs.variants import Variant
 from protocol_folder import leave_protocol
 
 NAMES = ("raw", "full")

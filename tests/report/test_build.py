@@ -100,6 +100,18 @@ def test_every_figure_has_a_dark_twin_and_words(report_page: Path) -> None:
     assert text.count("<img ") == len(re.findall(r'<img src="[^"]*" alt="[^"]+', text))
 
 
+def test_people_of_the_training_stand_beside_the_others(tmp_path: Path) -> None:
+    check = {"name": "expression_r2", "value": 0.5, "limit": 0.4, "direction": "min", "passed": True}
+    gate = {"expression_r2": 0.5, "identity_to_target": 0.7, "passed": True, "checks": [check]}
+    update_results(tmp_path / "results.json", {"gate": gate})
+    assert "people of the training" not in build_report(tmp_path, tmp_path / "out").read_text()
+    update_results(tmp_path / "results.json", {"gate": {"seen": {"expression_r2": 0.875, "split": "normalizer"}}})
+    page = build_report(tmp_path, tmp_path / "out").read_text()
+    assert "on people of the training" in page and "0.875" in page
+    with pytest.raises(ResultsError, match=r"seen\.expression_r2"):
+        update_results(tmp_path / "results.json", {"gate": {"seen": {"expression_r2": 1.5}}})
+
+
 def test_names_from_the_data_are_escaped(tmp_path: Path) -> None:
     run = tmp_path / EVIL.replace("/", "_")
     block = {"task": "fer", "accuracy": 0.5, "confusion": [[5, 5], [5, 5]], "classes": [EVIL, "happy"]}

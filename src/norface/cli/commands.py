@@ -72,13 +72,18 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "cache stats": Command("size, parents and quality figures of a cache", "norface.cli.cache:stats"),
         "cache export": Command("write a cache out as PNG files", "norface.cli.cache:export"),
     },
-    "Protocols": {
+    "Protocols and studies": {
         "protocol run": Command(
             "train and test variants on all folds and seeds; table and report",
             "norface.cli.protocol:run",
             positional=False,
         ),
         "protocol compare": Command("is one variant better than another?", "norface.cli.protocol:compare"),
+        "study run": Command(
+            "train and judge normalizers that differ in losses, encoder or people; table and report",
+            "norface.cli.study:run",
+            positional=False,
+        ),
     },
     "Use elsewhere": {
         "export": Command(

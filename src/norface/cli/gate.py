@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from norface.evaluation.seen import SeenPeople
+
 if TYPE_CHECKING:
     from norface.evaluation.figures import Embed
 
@@ -22,6 +24,7 @@ def gate(
     results: Path | None = None,
     epochs: int = 30,
     seed: int = 0,
+    seen: SeenPeople | None = None,
     require: bool = False,
 ) -> bool:
     """Measure a normalizer on people that nobody trained on: is the expression kept, is the identity removed?
@@ -37,8 +40,9 @@ def gate(
             file; without it, identity is not measured.
         evaluator_mean, evaluator_scale: What an .onnx evaluator wants subtracted from pixels in 0..255, and divided by.
         results: Results file that the figures go into.
-        epochs: Passes of each probe over its training faces.
+        epochs: Passes of each probe over its training faces; 0: no probes.
         seed: Of the probes.
+        seen: People whom it was trained on, whose figures stand beside the others: `--seen.split normalizer`.
         require: Exit with 1 where the gate is not passed.
     """
     from norface.evaluation import run_gate
@@ -62,6 +66,7 @@ def gate(
         embed=embed,
         epochs=epochs,
         seed=seed,
+        seen=seen,
     )
     if results is not None:
         update_results(results, figures)

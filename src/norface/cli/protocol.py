@@ -6,23 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from jsonargparse.typing import register_type
-
-from norface.protocol.plan import CrossPlan, FoldPlan, Nested, Protocol, Variant
+from norface.cli.many_runs import all_finished, compute
+from norface.protocol.plan import CrossPlan, FoldPlan, Protocol
+from norface.runs.variants import Nested, Variant
 
 if TYPE_CHECKING:
     from norface.protocol.comparing import Comparison
-    from norface.protocol.running import Outcome
-    from norface.protocol.settings import Planned
-
-
-def _nested(value: object) -> Nested:
-    if not isinstance(value, dict):
-        raise ValueError("expected settings nested as in a configuration")
-    return Nested(value)
-
-
-register_type(Nested, serializer=lambda settings: settings.plain, deserializer=_nested)
+    from norface.protocol.plan import Run
+    from norface.runs.planned import Planned
 
 
 def run(
@@ -88,24 +79,24 @@ def run(
 def _run(protocol: Protocol, out: Path) -> bool:
     from norface.protocol.divisions import divisions
     from norface.protocol.record import write_record
-    from norface.protocol.running import check_folders
     from norface.protocol.settings import plan_runs
     from norface.protocol.summing_up import sum_up
     from norface.report.protocol_page import build_protocol_report
+    from norface.runs.running import check_folders
 
     found = divisions(protocol, out)
     planned = plan_runs(protocol, found, out)
     check_folders(planned)
     _check_settings(protocol, planned)
-    outcomes = _compute(planned)
+    outcomes = compute(planned)
     write_record(out, sum_up(protocol, outcomes, found))
     page = build_protocol_report(out)
     print((out / "table.md").read_text(encoding="utf-8"))
     print(f"tables: {out}/table.md, .csv, .tex; numbers: {out}/protocol.json\nreport: {page}")
-    return _all_finished(outcomes)
+    return all_finished(outcomes, "protocol")
 
 
-def _check_settings(protocol: Protocol, planned: Sequence[Planned]) -> None:
+def _check_settings(protocol: Protocol, planned: Sequence[Planned[Run]]) -> None:
     """Read the settings of each variant as `norface fit` will: a wrong name should not show after days."""
     from norface.cli.training import parsed_model
     from norface.errors import ConfigError
@@ -120,61 +111,6 @@ def _check_settings(protocol: Protocol, planned: Sequence[Planned]) -> None:
                 where=f"protocol: variant {variant}",
                 action="Correct `task`, or the configurations in `configs`.",
             )
-
-
-def _compute(planned: Sequence[Planned]) -> list[Outcome]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from norface.cli.child import launch
-    from norface.cli.versions import run_versions
-    from norface.protocol.running import run_all
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    console = Console(stderr=True)
-    done = 0
-    try:
-        with Progress(*columns, console=console, speed_estimate_period=7 * 24 * 3600) as bar:
-            task = bar.add_task("", total=len(planned))
-
-            def began(one: Planned) -> None:
-                bar.update(task, description=str(one.run))
-
-            def ended(outcome: Outcome) -> None:
-                nonlocal done
-                done += outcome.state == "finished"
-                bar.advance(task)
-                if outcome.state == "failed":
-                    console.print(f"{outcome.planned.run}: failed, see {outcome.planned.folder}/log.txt", markup=False)
-
-            return run_all(planned, launch, versions=run_versions(), began=began, ended=ended)
-    except KeyboardInterrupt:
-        console.print(f"{done} of {len(planned)} runs are finished and will not be computed again", markup=False)
-        raise
-
-
-def _all_finished(outcomes: Sequence[Outcome]) -> bool:
-    missing = [outcome for outcome in outcomes if outcome.state != "finished"]
-    for outcome in missing:
-        reason = outcome.error or "another process is computing it; run the protocol again when it is done"
-        print(f"\nnot finished: {outcome.planned.run} ({outcome.planned.folder})\n{reason}")
-    if missing:
-        print(f"\n{len(missing)} of {len(outcomes)} runs are not finished; the same command computes what is missing")
-    return not missing
 
 
 def compare(first: str, second: str, *, out: Path | None = None) -> None:
@@ -198,8 +134,8 @@ def compare(first: str, second: str, *, out: Path | None = None) -> None:
         import json
 
         from norface.imaging.files import write_atomically
-        from norface.protocol.record import plain
         from norface.protocol.summing_up import described
+        from norface.runs.plain import plain
 
         blocks = [{"people": people, **described(found, seeds)} for people, (found, seeds) in compared.items()]
         content = plain({"first": first, "second": second, "differences": blocks})

@@ -14,8 +14,9 @@ from norface.cache import FaceNormalizer, NormalizerSource, mark_gate
 from norface.data.datamodule import FaceDataModule
 from norface.evaluation.checks import GateLimits, judge
 from norface.evaluation.figures import Embed, Faces, background_error, expression_r2, identity_figures
-from norface.evaluation.pictures import emotion_grid
+from norface.evaluation.pictures import emotion_grid, strip
 from norface.evaluation.probe import Batches, score_probe, train_probe
+from norface.evaluation.seen import SeenPeople, measure_seen
 from norface.imaging.augment import Augmentation
 from norface.imaging.files import write_png
 from norface.labels import SPLITS
@@ -35,6 +36,7 @@ def run_gate(
     epochs: int = 30,
     seed: int = 0,
     limits: GateLimits = GateLimits(),
+    seen: SeenPeople | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Measure a normalizer.
@@ -45,9 +47,10 @@ def run_gate(
         cache: Folder of caches; a missing cache is made.
         out: Folder for pictures.
         embed: Identity network that was in no loss of this normalizer; None: identity is not measured.
-        epochs: Passes of each probe over the training faces.
+        epochs: Passes of each probe over the training faces; 0: no probes, whose gap is then not judged.
         seed: Of the probes.
         limits: What must be reached.
+        seen: People whom it was trained on, to be measured beside those whom it was not; None: nobody.
         say: Told what is being done.
 
     Returns:
@@ -66,11 +69,16 @@ def run_gate(
         say("measuring identity")
         figures |= identity_figures(faces, embed)
     probe: dict[str, Any] = {}
+    write_png(out / "faces.png", strip(faces, emotion))
     if bool((emotion >= 0).any()):
         write_png(out / "grid.png", emotion_grid(faces, emotion, data.emotions))
-        probe = measure_probes(data, truth, epochs=epochs, seed=seed, say=say)
+        probe = measure_probes(data, truth, epochs=epochs, seed=seed, say=say) if epochs else {}
     checks = judge({**figures, "gap_closed": probe.get("gap_closed")}, limits)
     passed = all(bool(check["passed"]) for check in checks)
+    if seen is not None:
+        say("measuring people whom it was trained on")
+        tested = len(faces.subject.unique())
+        figures["seen"] = measure_seen(normalizer, table, seen, tested=tested, embed=embed)
     mark_gate(data.cache_folder, passed)
     people = {split: data.table.frame.loc[data.table.in_split(split), "subject"].nunique() for split in SPLITS}
     protocol = {

@@ -1,16 +1,18 @@
-"""The gate's picture: original, normalized and true normalized face for every emotion."""
+"""The gate's pictures: original, normalized and true normalized face for every emotion."""
 
 from __future__ import annotations
 
 import io
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from norface.evaluation.figures import Faces
 from norface.imaging.convert import to_pixels
 from norface.imaging.files import decode_image
 from norface.imaging.pixels import Pixels
+from norface.previews import grid
 
 
 def emotion_grid(faces: Faces, emotion: Tensor, names: tuple[str, ...], *, people: int = 2) -> Pixels:
@@ -36,11 +38,7 @@ def emotion_grid(faces: Faces, emotion: Tensor, names: tuple[str, ...], *, peopl
     height = people * len(rows)
     figure, axes = plt.subplots(height, len(names), figsize=(1.25 * len(names) + 0.6, 1.25 * height), squeeze=False)
     for column, name in enumerate(names):
-        of_emotion = (emotion == column).nonzero().flatten()
-        # Another person in every column: a column shows the emotion, not one face's habits.
-        places = [(column * 3 + p * len(of_emotion) // people) % max(len(of_emotion), 1) for p in range(people)]
-        chosen = [int(of_emotion[place]) for place in places] if len(of_emotion) else []
-        for person, index in enumerate(chosen):
+        for person, index in enumerate(_of_emotion(emotion, column, people)):
             for line, (kind, images) in enumerate(rows.items()):
                 axis = axes[person * len(rows) + line, column]
                 axis.imshow(to_pixels(images[index]), interpolation="bicubic")
@@ -57,3 +55,28 @@ def emotion_grid(faces: Faces, emotion: Tensor, names: tuple[str, ...], *, peopl
     figure.savefig(buffer, format="png", dpi=130)
     plt.close(figure)
     return np.ascontiguousarray(decode_image(buffer.getvalue(), where="gate grid"))
+
+
+def strip(faces: Faces, emotion: Tensor, *, most: int = 8) -> Pixels:
+    """The same faces whatever the normalizer: rows original, normalized and, where known, truth; nothing else.
+
+    Args:
+        faces: Test faces.
+        emotion: Emotion indices ``(N,)``, -1 = unknown: one face of each; where none is known, `most` from all.
+        most: How many faces at most.
+
+    Returns:
+        uint8 RGB ``(rows * S, columns * S, 3)``, pixel by pixel.
+    """
+    chosen = [index for kind in range(int(emotion.max()) + 1) for index in _of_emotion(emotion, kind, 1)][:most]
+    if not chosen:
+        chosen = torch.linspace(0, len(emotion) - 1, min(most, len(emotion))).long().tolist()
+    rows = [faces.original, faces.normalized] + ([] if faces.truth is None else [faces.truth])
+    return to_pixels(grid([images[chosen] for images in rows]))
+
+
+def _of_emotion(emotion: Tensor, kind: int, people: int) -> list[int]:
+    """Faces of so many people that show an emotion; another person for every emotion, whose habits it is not."""
+    found = (emotion == kind).nonzero().flatten()
+    places = [(kind * 3 + p * len(found) // people) % max(len(found), 1) for p in range(people)]
+    return [int(found[place]) for place in places] if len(found) else []

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from norface.labels import PROBABILITY_THRESHOLD
 from norface.protocol.comparing import RESAMPLES
 from norface.protocol.divisions import Division
 from norface.protocol.plan import Protocol
-from norface.protocol.running import Outcome
 
 
 def facts_of(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
@@ -36,12 +34,3 @@ def facts_of(protocol: Protocol, found: Sequence[Division]) -> dict[str, Any]:
     for key in ("dataset", "facts", "occurrence"):
         facts[key] = table.meta.provenance.get(key)
     return {name: fact for name, fact in facts.items() if fact is not None}
-
-
-def versions_of(finished: Iterable[Outcome]) -> dict[str, str]:
-    """Versions of everything that runs were made with."""
-    versions: dict[str, set[str]] = defaultdict(set)
-    for outcome in finished:
-        for name, version in (outcome.versions or {}).items():
-            versions[name].add(version)
-    return {name: ", ".join(sorted(found)) for name, found in versions.items()}

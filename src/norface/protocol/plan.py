@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from norface.errors import ConfigError
+from norface.runs.variants import Nested, Variant, check_baseline, check_names, check_numbers, filled, wrong
 
 OverFolds = Literal["mean", "pooled"]
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
 _PLACES = ("fold", "table", "normalizer", "cache")
-
-
-class Nested:
-    """Settings, nested as in a configuration. A type of its own: the parser leaves what is in it as it is.
-
-    As a dict, it would make objects of every ``class_path`` in it; only `norface fit` may do that.
-    """
-
-    def __init__(self, plain: dict[str, Any] | None = None) -> None:
-        self.plain = plain or {}
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One thing that is compared.
-
-    Args:
-        configs: Configurations on top of the protocol's own, from left to right.
-        settings: Settings on top of these, nested as in a configuration, such as
-            ``{model: {init_args: {input_experts: false}}}``. ``{normalizer}``, ``{table}``, ``{cache}`` and ``{fold}``
-            in their texts stand for those of the run.
-    """
-
-    configs: list[str] = field(default_factory=list)
-    settings: Nested = field(default_factory=Nested)
 
 
 @dataclass(frozen=True)
@@ -122,14 +96,13 @@ class Protocol:
     cache: str | None = None
 
     def __post_init__(self) -> None:
-        _check_names(self.variants, "variants")
+        check_names(self.variants, "protocol: variants")
         if self.cross is not None:
-            _check_names(self.cross.targets, "cross.targets")
-        _check_numbers(self.seeds, 0, "seeds")
+            check_names(self.cross.targets, "protocol: cross.targets")
+        check_numbers(self.seeds, 0, "protocol: seeds")
         if self.people is not None:
-            _check_numbers(self.people, 1, "people")
-        if self.baseline is not None and self.baseline not in self.variants:
-            raise _wrong(f"one of {', '.join(self.variants)}", repr(self.baseline), "baseline")
+            check_numbers(self.people, 1, "protocol: people")
+        check_baseline(self.baseline, self.variants, "protocol: baseline")
         if self.folds is not None and self.cross is not None:
             raise _wrong("folds of one table, or cross", "both", "folds and cross")
         if (self.normalizer is None) != (self.cache is None):
@@ -145,35 +118,20 @@ class Protocol:
 
     def filled(self, settings: Any, fold: str, table: str) -> Any:
         """Settings with the places in their texts filled."""
-        if isinstance(settings, dict):
-            return {key: self.filled(value, fold, table) for key, value in settings.items()}
-        if isinstance(settings, list):
-            return [self.filled(value, fold, table) for value in settings]
-        if not isinstance(settings, str):
-            return settings
         known = {"fold": fold, "table": table, "normalizer": self.normalizer, "cache": self.cache}
-        for place in _PLACES:
-            if f"{{{place}}}" in settings:
-                value = known[place]
-                if not value:
-                    raise _wrong(f"a {place}, because the settings ask for {{{place}}}", "none", settings)
-                # {fold} may stand inside the normalizer and the cache.
-                settings = settings.replace(f"{{{place}}}", value.replace("{fold}", fold))
-        return settings
 
+        def fill(text: str) -> str:
+            for place in _PLACES:
+                if f"{{{place}}}" in text:
+                    value = known[place]
+                    if not value:
+                        raise _wrong(f"a {place}, because the settings ask for {{{place}}}", "none", text)
+                    # {fold} may stand inside the normalizer and the cache.
+                    text = text.replace(f"{{{place}}}", value.replace("{fold}", fold))
+            return text
 
-def _check_names(names: Collection[str], where: str) -> None:
-    if not names:
-        raise _wrong("at least one", "none", where)
-    for name in names:
-        if not _NAME.match(name):  # it becomes a folder, and stands before the @ of a comparison
-            raise _wrong("names of letters, digits and _ . + -", repr(name), where)
-
-
-def _check_numbers(numbers: Sequence[int], least: int, where: str) -> None:
-    if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < least:
-        raise _wrong(f"different whole numbers of at least {least}", str(numbers), where)
+        return filled(settings, fill)
 
 
 def _wrong(expected: str, found: str, where: str) -> ConfigError:
-    return ConfigError(expected=expected, found=found, where=f"protocol: {where}", action="Correct the protocol file.")
+    return wrong(expected, found, f"protocol: {where}")

@@ -34,6 +34,7 @@ from typing import Any
 
 from norface.errors import ResultsError
 from norface.labels import TASKS
+from norface.runs.plain import plain
 
 SCHEMA = 2
 FILE = "protocol.json"
@@ -156,19 +157,6 @@ def _check_curve(coverage: Any, accuracy: Any, where: str) -> None:
     numbers = all(isinstance(curve, list) and all(isinstance(x, int | float) for x in curve) for curve in curves)
     if not numbers or len(coverage) != len(accuracy) or not all(0 <= x <= 1 for curve in curves for x in curve):
         raise _invalid("as many accuracies as coverages, from 0 to 1", repr(accuracy)[:60], f"{where}.accuracy")
-
-
-def plain(value: Any) -> Any:
-    """What JSON can hold; NaN and infinity become None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "tolist"):  # NumPy
-        return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _invalid(expected: str, found: str, where: str) -> ResultsError:

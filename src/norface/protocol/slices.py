@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from norface.protocol.answers import Answers
 from norface.protocol.comparing import compare
-from norface.protocol.spread import spread
 from norface.protocol.sums import MERIT, Figures, figures
+from norface.runs.spread import spread
 
 Grid = Mapping[int, Mapping[str, Answers]]
 """Answers of one variant, by seed and fold."""

@@ -15,22 +15,22 @@ from norface.errors import ResultsError
 from norface.protocol.answers import Answers, read_answers, read_validation
 from norface.protocol.comparing import RESAMPLES, Comparison
 from norface.protocol.divisions import Division
-from norface.protocol.facts import facts_of, versions_of
+from norface.protocol.facts import facts_of
 from norface.protocol.optimistic import EPOCH, THRESHOLD, best_epoch, sums_at_best_thresholds
 from norface.protocol.plan import Protocol, Run
 from norface.protocol.record import CONSTANT, SCHEMA, Record
-from norface.protocol.running import RESULTS, Outcome
 from norface.protocol.sides import Side, compare_sides
 from norface.protocol.slices import sliced, slices_of
-from norface.protocol.spread import spread, summed
 from norface.protocol.sums import FIGURES, MERIT, Sums, constant, figures
 from norface.protocol.trust import Trust, summed_trust, trust
+from norface.runs.running import RESULTS, Outcome, versions_of
+from norface.runs.spread import spread, summed
 
 Cell = tuple[str, int | None]
 """A variant and a number of people."""
 
 
-def sum_up(protocol: Protocol, outcomes: Sequence[Outcome], found: Sequence[Division]) -> Record:
+def sum_up(protocol: Protocol, outcomes: Sequence[Outcome[Run]], found: Sequence[Division]) -> Record:
     """Everything that ``protocol.json`` holds.
 
     Args:
@@ -264,7 +264,7 @@ def described(compared: Comparison, seeds: Sequence[int]) -> dict[str, Any]:
     return {**about, "seeds": list(seeds), "resamples": RESAMPLES, "figures": shown}
 
 
-def _run(outcome: Outcome, reading: Reading) -> dict[str, Any]:
+def _run(outcome: Outcome[Run], reading: Reading) -> dict[str, Any]:
     run = outcome.planned.run
     about: dict[str, Any] = {
         "variant": run.variant,

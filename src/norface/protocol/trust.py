@@ -18,7 +18,7 @@ from norface.protocol.calibration import (
     negative_log_likelihood,
     probabilities,
 )
-from norface.protocol.spread import summed
+from norface.runs.spread import summed
 
 COVERAGE: tuple[float, ...] = tuple(k / 20 for k in range(1, 21))
 """Shares of the decisions at which the curve is noted."""

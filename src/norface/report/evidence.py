@@ -59,22 +59,31 @@ def gate_section(gate: Block) -> Markup:
     """The gate's figures with their limits."""
     if not gate:
         return missing("The gate has not been run.", "make gate")
+    seen = part(gate, "seen")
+
+    def row(key: str, words: str, value: float | None, limit: str, mark: Markup) -> list[str]:
+        known = number(seen, key)
+        return [words, figure(value), *([figure(known) if known is not None else ""] if seen else []), limit, mark]
+
     rows = [
-        (check_name(check), figure(number(check, "value")), check_limit(check), badge(_passed(check)))
+        row(
+            str(check.get("name")), check_name(check), number(check, "value"), check_limit(check), badge(_passed(check))
+        )
         for check in checks(gate)
     ]
     judged = {str(check.get("name")) for check in checks(gate)}
     rows += [
-        (words, figure(number(gate, key)), "", Markup(""))
+        row(key, words, number(gate, key), "", Markup(""))
         for key, words in FIGURE_NAMES.items()
         if key not in judged and number(gate, key) is not None
     ]
+    head = ("figure", "value", *(("on people of the training",) if seen else ()), "limit", "")
     explanation = (
         "Measured on faces of people whom neither the normalizer nor its teachers have seen. R² is the share of the "
         "variance of the true normalized faces, on the face region, that the output explains; a normalizer that "
         "collapsed to one constant face scores 0. Similarities are cosines of identity embeddings."
     )
-    return join([element("p", explanation), table(("figure", "value", "limit", ""), rows, numbers=(1, 2))])
+    return join([element("p", explanation), table(head, rows, numbers=range(1, len(head) - 1))])
 
 
 def _passed(check: Block) -> bool | None:

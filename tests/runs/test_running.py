@@ -11,13 +11,13 @@ from filelock import FileLock
 from answered import leave_answers
 from norface.errors import ConfigError
 from norface.protocol.plan import Run
-from norface.protocol.running import Outcome, run_all
-from norface.protocol.settings import Planned
+from norface.runs.planned import Planned
+from norface.runs.running import Outcome, run_all
 
 NAMES = ("raw", "full", "oracle")
 
 
-def planned(folder: Path, *, lr: float = 0.1) -> list[Planned]:
+def planned(folder: Path, *, lr: float = 0.1) -> list[Planned[Run]]:
     return [
         Planned(
             run=Run(name, "", None, 0),
@@ -27,6 +27,8 @@ def planned(folder: Path, *, lr: float = 0.1) -> list[Planned]:
             base={},
             own={"seed_everything": 0},
             parents={"table": "t"},
+            more=("--test_after_fit", "true", "--results", str(folder / name / "results.json")),
+            leaves="test_predictions.parquet",
         )
         for name in NAMES
     ]
@@ -56,7 +58,7 @@ class Launcher:
         return 0
 
 
-def go(folder: Path, launch: Callable[[list[str], Path], int], *, lr: float = 0.1) -> list[Outcome]:
+def go(folder: Path, launch: Callable[[list[str], Path], int], *, lr: float = 0.1) -> list[Outcome[Run]]:
     return run_all(planned(folder, lr=lr), launch, versions={"torch": "1"})
 
 

@@ -1,20 +1,20 @@
-"""Runs a protocol. What is finished is not computed again, what was interrupted goes on, a failure stops no other."""
+"""Computes runs. What is finished is not computed again, what was interrupted goes on, a failure stops no other."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
 from filelock import FileLock, Timeout
 
 from norface.errors import ConfigError
 from norface.imaging.files import write_atomically
-from norface.protocol.settings import Planned, changed
-from norface.results import TEST_TABLE
+from norface.runs.planned import Planned, R, changed
 
 MARKER, LOG, RESULTS = "run.json", "log.txt", "results.json"
 SCHEMA = 1
@@ -26,26 +26,26 @@ Launch = Callable[[list[str], Path], int]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[R]):
     """What became of a run.
 
     Args:
         planned: The run.
         state: elsewhere: another process is computing it.
         error: Why it failed, empty where it did not.
-        seconds: Wall time of training and test; 0 where unknown.
+        seconds: Wall time of training and what follows it; 0 where unknown.
         versions: What it was made with.
     """
 
-    planned: Planned
+    planned: Planned[R]
     state: State
     error: str = ""
     seconds: float = 0.0
     versions: dict[str, str] | None = None
 
 
-def check_folders(planned: Iterable[Planned]) -> None:
-    """Make sure that nothing in the protocol's folder was made with other settings.
+def check_folders(planned: Iterable[Planned[R]]) -> None:
+    """Make sure that nothing in the folders of runs was made with other settings.
 
     Raises:
         ConfigError: A run, finished or begun, was; the settings that differ are named.
@@ -63,18 +63,18 @@ def check_folders(planned: Iterable[Planned]) -> None:
 
 
 def run_all(
-    planned: Sequence[Planned],
+    planned: Sequence[Planned[R]],
     launch: Launch,
     *,
     versions: dict[str, str],
-    began: Callable[[Planned], None] = lambda planned: None,
-    ended: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
+    began: Callable[[Planned[R]], None] = lambda planned: None,
+    ended: Callable[[Outcome[R]], None] = lambda outcome: None,
+) -> list[Outcome[R]]:
     """Compute what is missing, one run after the other; several processes on the same folder share the runs.
 
     Args:
         planned: The runs in their order.
-        launch: Runs `norface fit`.
+        launch: Runs the command lines of a run, `norface fit` first.
         versions: What runs are made with, kept beside each.
         began, ended: Told before and after each run that has to be computed, or is found finished.
 
@@ -92,14 +92,23 @@ def run_all(
     return outcomes
 
 
-def _finished(planned: Planned) -> Outcome | None:
+def versions_of(finished: Iterable[Outcome[R]]) -> dict[str, str]:
+    """Versions of everything that runs were made with."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for outcome in finished:
+        for name, version in (outcome.versions or {}).items():
+            versions[name].add(version)
+    return {name: ", ".join(sorted(found)) for name, found in versions.items()}
+
+
+def _finished(planned: Planned[R]) -> Outcome[R] | None:
     marker = _marker(planned)
-    if marker is None or not marker.get("finished") or not (planned.folder / TEST_TABLE).is_file():
+    if marker is None or not marker.get("finished") or not (planned.folder / planned.leaves).is_file():
         return None
     return Outcome(planned, "finished", seconds=float(marker.get("seconds", 0)), versions=marker.get("versions"))
 
 
-def _locked(planned: Planned, launch: Launch, versions: dict[str, str]) -> Outcome:
+def _locked(planned: Planned[R], launch: Launch, versions: dict[str, str]) -> Outcome[R]:
     planned.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(planned.folder / ".lock", blocking=False):
@@ -108,7 +117,7 @@ def _locked(planned: Planned, launch: Launch, versions: dict[str, str]) -> Outco
         return Outcome(planned, "elsewhere")
 
 
-def _compute(planned: Planned, launch: Launch, versions: dict[str, str]) -> Outcome:
+def _compute(planned: Planned[R], launch: Launch, versions: dict[str, str]) -> Outcome[R]:
     folder = planned.folder
     marker: dict[str, Any] = {
         "schema": SCHEMA,
@@ -118,15 +127,18 @@ def _compute(planned: Planned, launch: Launch, versions: dict[str, str]) -> Outc
         "versions": versions,
     }
     _write(folder, marker)
-    (folder / TEST_TABLE).unlink(missing_ok=True)
+    (folder / planned.leaves).unlink(missing_ok=True)
     log, start = folder / LOG, time.monotonic()
     printed = log.stat().st_size if log.is_file() else 0
-    words = ["fit", *planned.words(), "--run", str(folder), "--ckpt_path", "last", "--test_after_fit", "true"]
-    code = launch([*words, "--results", str(folder / RESULTS)], log)
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
+    code = 0
+    for words in planned.steps():  # a training that is finished already takes a moment to notice it
+        code = launch(words, log)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code != 0:
+            break
     seconds = round(time.monotonic() - start, 2)
-    if code == 0 and (folder / TEST_TABLE).is_file():
+    if code == 0 and (folder / planned.leaves).is_file():
         _write(folder, {**marker, "finished": True, "seconds": seconds})
         return Outcome(planned, "finished", seconds=seconds, versions=versions)
     return Outcome(planned, "failed", error=_reason(log, printed) or f"exit code {code}", seconds=seconds)
@@ -141,7 +153,7 @@ def _reason(log: Path, printed: int) -> str:
     return "\n".join(lines[starts[-1] :] if starts else lines[-1:])[:2_000]
 
 
-def _marker(planned: Planned) -> dict[str, Any] | None:
+def _marker(planned: Planned[R]) -> dict[str, Any] | None:
     path = planned.folder / MARKER
     if not path.is_file():
         return None
