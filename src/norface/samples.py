@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class FaceSample(TypedDict):
     """One face with everything the table knows of it; a batch has one more leading dimension.
 
-    Unknown labels are -1 (emotion) or NaN (action units), never 0.
+    Unknown labels are -1 (emotion) or NaN (action units, head pose), never 0.
     """
 
     face_id: str
@@ -29,6 +29,8 @@ class FaceSample(TypedDict):
     """float32 ``(K,)``: occurrence 0 or 1 of each of the table's action units, NaN = unknown."""
     au_intensity: Tensor
     """float32 ``(K,)``: intensity 0..5 of each of the table's action units, NaN = unknown."""
+    head_pose: Tensor
+    """float32 ``(3,)``: yaw, pitch and roll in degrees, NaN = unknown; mirrored and turned where the image was."""
     counts: Tensor
     """bool ``()``: it was asked for. Else it stands in for one that cannot be read, or gives each process equally many:
     without labels, and part of no figure."""
@@ -44,6 +46,7 @@ class FaceBatch(TypedDict):
     emotion: Tensor
     au: Tensor
     au_intensity: Tensor
+    head_pose: Tensor
     counts: Tensor
 
 
@@ -89,6 +92,10 @@ class FaceDescription(Protocol):
     @property
     def knows_truth(self) -> bool:
         """Whether `FaceSample.normalized` is the true normalized face."""
+
+    @property
+    def knows_head_pose(self) -> bool:
+        """Whether yaw, pitch or roll of any face of the training split is known."""
 
     @property
     def alignment(self) -> Alignment:

@@ -158,11 +158,21 @@ def test_the_masked_autoencoder_can_be_built(monkeypatch: pytest.MonkeyPatch) ->
     assert "ReconstructionGrid" in callbacks_of(cli.trainer)
 
 
+def test_a_head_pose_teacher_can_be_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+    from norface.teachers import HeadPoseTask
+
+    monkeypatch.chdir(ROOT)
+    cli = make_cli(options_of("trainer", "data/faces", "teacher/head_pose"), run=False)
+    assert isinstance(cli.model, HeadPoseTask)
+    assert cli.datamodule.train_split == "normalizer" and cli.datamodule.augment.geometric > 0
+
+
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
     on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
     on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers", "unpaired")}
-    on_top.add("configs/encoder/mae.yaml")
+    on_top |= {"configs/encoder/mae.yaml", "configs/teacher/head_pose.yaml"}
     assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | set(PROTOCOLS) | on_top
 
 

@@ -19,7 +19,7 @@ from norface.normalizer.losses import (
     r1_penalty,
     reconstruction_loss,
 )
-from norface.normalizer.losses.head_pose import angle_between
+from norface.teachers.angles import angle_between
 from toy_world import BarTeacher, ColourTeacher, TiltTeacher, draw
 
 

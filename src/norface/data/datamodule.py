@@ -150,6 +150,11 @@ class FaceDataModule(L.LightningDataModule):
         return self.source == "truth"
 
     @property
+    def knows_head_pose(self) -> bool:
+        """Whether yaw, pitch or roll of any face of the training split is known, after `setup`."""
+        return not bool(np.isnan(self.table.head_pose()[self.usable_rows(self.train_split)]).all())
+
+    @property
     def cache_folder(self) -> Path:
         """Folder of the cache in use, after `setup`.
 

@@ -1,4 +1,4 @@
-"""Identity and expression networks that train in minutes on labelled faces."""
+"""Identity, expression and head-pose networks that train in minutes on labelled faces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from norface.backbones import Backbone, Standardize
+from norface.labels import POSE_COLUMNS
 from norface.specs import Described
+from norface.teachers.angles import UNIT
 from norface.teachers.base import ExpressionReading
 
 POOL = 4
@@ -75,3 +77,25 @@ class ExpressionNetwork(nn.Module, Described):
         # A unit vector is short for a linear read-out of 0..1 targets: let the logits use a natural scale.
         scaled = embedding * self.embed.dim**0.5
         return ExpressionReading(embedding, self.au_intensity(scaled)), self.emotion_logits(scaled)
+
+
+class HeadPoseNetwork(nn.Module, Described):
+    """An embedding from which yaw, pitch and roll are read linearly.
+
+    It starts as a constant 0, so that an angle nobody taught it stays 0 and has no gradient.
+
+    Args:
+        embed: Image to unit-norm embedding.
+    """
+
+    def __init__(self, embed: EmbeddingNetwork) -> None:
+        super().__init__()
+        self.embed = embed
+        self.angles = nn.Linear(embed.dim, len(POSE_COLUMNS))
+        nn.init.zeros_(self.angles.weight)
+        nn.init.zeros_(self.angles.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to yaw, pitch and roll in degrees ``(B, 3)``."""
+        angles: Tensor = UNIT * self.angles(self.embed(image) * self.embed.dim**0.5)  # scaled as for expressions
+        return angles
