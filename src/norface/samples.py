@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
 from torch import Tensor
 
@@ -74,6 +75,25 @@ class PairSample(TypedDict):
     """float32 ``(K,)`` of the original, NaN = unknown."""
 
 
+class Triplets(NamedTuple):
+    """Comparisons of three faces, of which one shows another expression than the other two."""
+
+    faces: Sequence[tuple[str, str, str]]
+    """Their `face_id`, the odd one last."""
+    margins: Tensor
+    """float32 ``(T,)``: by how much the odd one shall be farther away, in squared distance of unit-norm embeddings."""
+
+
+class NamedFaces(Protocol):
+    """What the training loader's data set offers beside its batches."""
+
+    def named(self, face_ids: Sequence[str], *, epoch: int) -> FaceBatch:
+        """These faces, changed at random as in that epoch."""
+
+    def has(self, face_id: str) -> bool:
+        """Whether it is among them."""
+
+
 class FaceDescription(Protocol):
     """What a module may ask of the data module it is trained on; `FaceDataModule` has all of it after `setup`."""
 
@@ -96,6 +116,9 @@ class FaceDescription(Protocol):
     @property
     def knows_head_pose(self) -> bool:
         """Whether yaw, pitch or roll of any face of the training split is known."""
+
+    def triplets(self, path: str) -> Mapping[str, Triplets]:
+        """Comparisons that a file names of faces of the training (``train``) and of the validation split (``val``)."""
 
     @property
     def alignment(self) -> Alignment:

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -176,6 +177,18 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             head_pose=turned(self.rows.head_pose[positions], turns).masked_fill_(replaced[:, None], torch.nan),
             counts=~replaced,
         )
+
+    def has(self, face_id: str) -> bool:
+        """Whether a face is among these."""
+        return face_id in self._positions
+
+    def named(self, face_ids: Sequence[str], *, epoch: int) -> FaceBatch:
+        """Faces of these names, changed at random as in that epoch."""
+        return self.batch([(epoch, self._positions[name]) for name in face_ids])
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.rows.face_ids)}
 
     def _read(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], Pixels, Pixels]:
         """Positions that could be read, originals and normalized faces; the originals twice where there are no such."""

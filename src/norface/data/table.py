@@ -229,8 +229,12 @@ def _locate(path: Path) -> tuple[Path, Path]:
     return rows, rows.parent / META_FILE if rows.name == ROWS_FILE else rows.with_suffix(".json")
 
 
-def read_rows(path: Path) -> pd.DataFrame:
+def read_rows(path: Path, text: Sequence[str] = TEXT_COLUMNS) -> pd.DataFrame:
     """Rows of a CSV or Parquet file as they are; names stay text, so that a subject 007 keeps its zeros.
+
+    Args:
+        path: The file.
+        text: Columns of names.
 
     Raises:
         TableError: It is missing, damaged or another kind of file.
@@ -241,7 +245,7 @@ def read_rows(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if kind == ".csv":
             # Copied into few blocks: a column added to a wide frame as read would make pandas warn of fragments.
-            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str)).copy()
+            return pd.read_csv(path, dtype=dict.fromkeys(text, str)).copy()
     except Exception as error:  # pandas and pyarrow raise a dozen classes for damaged files
         raise TableError(
             expected="a readable table",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from norface.backbones import Backbone
 from norface.checkpoints import fitting, read_checkpoint
 from norface.errors import CheckpointError
 from norface.imaging.alignment import Alignment
@@ -52,6 +53,11 @@ class TrainedIdentity(IdentityTeacher):
         assert isinstance(network, EmbeddingNetwork)
         self.network = network
         self.freeze()
+
+    @property
+    def encoder(self) -> Backbone:
+        """The network's encoder."""
+        return self.network.encoder
 
     def forward(self, image: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, D)``."""
