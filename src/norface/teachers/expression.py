@@ -51,7 +51,7 @@ class ExpressionTask(TeacherTask):
         emotion_weight: Weight of the emotion cross-entropy against the intensity error.
         truth_weight: Weight of the error of the true normalized face's components; 0: they are not read.
         triplets: CSV or Parquet file of comparisons, see `norface.data.triplets`; None: none.
-        triplet_weight: Weight of the triplet loss.
+        triplet_weight: Weight of the triplet loss; 1 outweighs labels, whose errors are ten times smaller.
         triplets_per_step: How many triplets join a batch.
         identity_teacher: Identity network of the same encoder, which is frozen and subtracted; None: nothing is.
         lr: Peak learning rate.
@@ -73,7 +73,7 @@ class ExpressionTask(TeacherTask):
         emotion_weight: float = 0.05,
         truth_weight: float = 1.0,
         triplets: str | None = None,
-        triplet_weight: float = 1.0,
+        triplet_weight: float = 0.1,
         triplets_per_step: int = 16,
         identity_teacher: TrainedIdentity | None = None,
         lr: float = 3e-3,
@@ -151,7 +151,7 @@ class ExpressionTask(TeacherTask):
         ]
 
     def loss(self, batch: FaceSample) -> dict[str, Tensor]:
-        """Intensity error, weighted emotion cross-entropy and weighted error of the components of a batch."""
+        """Intensity error of a batch, and weighted errors of emotions, components and triplets where known."""
         images, own = batch["original"], len(batch["original"])
         if self.draw is not None:
             others, margins = self.draw(self.current_epoch)
