@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
 from torch import Tensor
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 class FaceSample(TypedDict):
     """One face with everything the table knows of it; a batch has one more leading dimension.
 
-    Unknown labels are -1 (emotion) or NaN (action units), never 0.
+    Unknown labels are -1 (emotion) or NaN (action units, head pose), never 0.
     """
 
     face_id: str
@@ -29,6 +30,8 @@ class FaceSample(TypedDict):
     """float32 ``(K,)``: occurrence 0 or 1 of each of the table's action units, NaN = unknown."""
     au_intensity: Tensor
     """float32 ``(K,)``: intensity 0..5 of each of the table's action units, NaN = unknown."""
+    head_pose: Tensor
+    """float32 ``(3,)``: yaw, pitch and roll in degrees, NaN = unknown; mirrored and turned where the image was."""
     counts: Tensor
     """bool ``()``: it was asked for. Else it stands in for one that cannot be read, or gives each process equally many:
     without labels, and part of no figure."""
@@ -44,6 +47,7 @@ class FaceBatch(TypedDict):
     emotion: Tensor
     au: Tensor
     au_intensity: Tensor
+    head_pose: Tensor
     counts: Tensor
 
 
@@ -71,6 +75,25 @@ class PairSample(TypedDict):
     """float32 ``(K,)`` of the original, NaN = unknown."""
 
 
+class Triplets(NamedTuple):
+    """Comparisons of three faces, of which one shows another expression than the other two."""
+
+    faces: Sequence[tuple[str, str, str]]
+    """Their `face_id`, the odd one last."""
+    margins: Tensor
+    """float32 ``(T,)``: by how much the odd one shall be farther away, in squared distance of unit-norm embeddings."""
+
+
+class NamedFaces(Protocol):
+    """What the training loader's data set offers beside its batches."""
+
+    def named(self, face_ids: Sequence[str], *, epoch: int) -> FaceBatch:
+        """These faces, changed at random as in that epoch."""
+
+    def has(self, face_id: str) -> bool:
+        """Whether it is among them."""
+
+
 class FaceDescription(Protocol):
     """What a module may ask of the data module it is trained on; `FaceDataModule` has all of it after `setup`."""
 
@@ -89,6 +112,13 @@ class FaceDescription(Protocol):
     @property
     def knows_truth(self) -> bool:
         """Whether `FaceSample.normalized` is the true normalized face."""
+
+    @property
+    def knows_head_pose(self) -> bool:
+        """Whether yaw, pitch or roll of any face of the training split is known."""
+
+    def triplets(self, path: str) -> Mapping[str, Triplets]:
+        """Comparisons that a file names of faces of the training (``train``) and of the validation split (``val``)."""
 
     @property
     def alignment(self) -> Alignment:

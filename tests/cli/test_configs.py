@@ -163,11 +163,40 @@ def test_the_masked_autoencoder_can_be_built(monkeypatch: pytest.MonkeyPatch) ->
     assert "ReconstructionGrid" in callbacks_of(cli.trainer)
 
 
+def test_a_head_pose_teacher_can_be_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.cli.training import make_cli
+    from norface.teachers import HeadPoseTask
+
+    monkeypatch.chdir(ROOT)
+    cli = make_cli(options_of("trainer", "data/faces", "teacher/head_pose"), run=False)
+    assert isinstance(cli.model, HeadPoseTask)
+    assert cli.datamodule.train_split == "normalizer" and cli.datamodule.augment.geometric > 0
+
+
+def test_an_expression_teacher_can_learn_from_triplets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from norface.backbones import ConvEncoder
+    from norface.cli.training import make_cli
+    from norface.imaging.alignment import Alignment
+    from norface.specs import describe
+    from norface.teachers.networks import EmbeddingNetwork
+
+    monkeypatch.chdir(ROOT)
+    options = options_of("trainer", "data/faces", "teacher/expression", "teacher/triplets")
+    assert make_cli(options, run=False).model.triplets == "data/triplets.csv"
+    identity = EmbeddingNetwork(ConvEncoder(widths=(32, 64, 128), blocks=1))
+    weights = {f"network.{name}": value for name, value in identity.state_dict().items()}
+    about = {"kind": "teacher", "network": describe(identity), "alignment": Alignment().describe(), "subjects": ["eve"]}
+    torch.save({"state_dict": weights, "norface": about}, tmp_path / "i.ckpt")
+    named = ["--model.identity_teacher", "TrainedIdentity", "--model.identity_teacher.checkpoint"]
+    model = make_cli([*options, *named, str(tmp_path / "i.ckpt")], run=False).model
+    assert len(model.encoders) == 2 and model.encoder_people == ("eve",)
+
+
 def test_every_configuration_is_used() -> None:
     used = {word for words in [*FITS.values(), *FAST.values()] for word in words if word.endswith(".yaml")}
     on_top = {f"configs/classifier/{name}.yaml" for name in ON_TOP}
     on_top |= {f"configs/normalizer/{name}.yaml" for name in (*NORMALIZERS, "finetune", "file_teachers", "unpaired")}
-    on_top.add("configs/encoder/mae.yaml")
+    on_top |= {"configs/encoder/mae.yaml", "configs/teacher/head_pose.yaml", "configs/teacher/triplets.yaml"}
     on_top |= {*PROTOCOLS, *STUDIES}
     assert set(CONFIGS) == used | {f"configs/data/{name}.yaml" for name in READERS} | on_top
 

@@ -65,6 +65,22 @@ def test_rates_of_unlabelled_aus_are_unknown(frame: pd.DataFrame, write_table: W
     assert rates[1] == pytest.approx(1 / 5)
 
 
+@pytest.mark.parametrize(("columns", "known"), [((), False), (("pitch",), True), (("yaw", "pitch", "roll"), True)])
+def test_head_poses_are_known_where_the_table_has_some(
+    frame: pd.DataFrame, write_table: Write, columns: tuple[str, ...], known: bool
+) -> None:
+    there = frame["split"] != "normalizer"
+    angles = {axis: (frame.index * (1.0 + place)).where(there) for place, axis in enumerate(columns)}
+    path = write_table(frame.assign(**angles))
+    data = module(path)
+    assert data.knows_head_pose == known
+    poses = next(iter(data.val_dataloader()))["head_pose"]
+    for place, axis in enumerate(("yaw", "pitch", "roll")):
+        wanted = [angles[axis][row] for row in range(12, 16)] if axis in columns else [np.nan] * 4
+        np.testing.assert_array_equal(poses[:, place], wanted)
+    assert not module(path, train_split="normalizer").knows_head_pose  # faces of other splits teach nothing
+
+
 def test_batches_hold_images_labels_and_subjects(table_path: Path) -> None:
     data = module(table_path, source="truth")
     batch = next(iter(data.val_dataloader()))

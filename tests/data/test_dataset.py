@@ -30,6 +30,7 @@ def rows() -> FaceRows:
         emotions=np.arange(N) % 4 - 1,
         occurrence=np.full((N, 2), np.nan, np.float32),
         intensity=np.arange(2 * N, dtype=np.float32).reshape(N, 2) / np.float32(10),
+        head_pose=np.array([[k, 2 * k, np.nan if k == 2 else 3 * k] for k in range(N)], np.float32),
     )
 
 
@@ -53,6 +54,26 @@ def test_faces_carry_images_and_labels_unchanged() -> None:
     assert torch.equal(face["normalized"], to_tensor(TRUTHS[7]))
     assert torch.isnan(face["au"]).all()
     assert face["au_intensity"].tolist() == pytest.approx([1.4, 1.5])
+    assert face["head_pose"].tolist() == [7.0, 14.0, 21.0]
+
+
+@pytest.mark.parametrize(("flip", "geometric"), [(False, 0.0), (True, 0.0), (True, 1.0)])
+def test_head_poses_are_those_of_the_pictures(flip: bool, geometric: float) -> None:
+    augment = Augmentation(flip=flip, geometric=geometric, photometric=0.0, dropout=0.0)
+    dataset = FaceDataset(rows(), InMemory(ORIGINALS), augment=augment)
+    mirrored = 0
+    for epoch in range(20):
+        batch = dataset.batch([(epoch, 1), (epoch, 2), (epoch, 7)])
+        yaw, pitch, roll = batch["head_pose"].T
+        assert yaw.abs().tolist() == [1.0, 2.0, 7.0] and pitch.tolist() == [2.0, 4.0, 14.0]
+        assert torch.isnan(roll).tolist() == [False, True, False]  # what is unknown stays unknown
+        turned = roll[2] - 3 * yaw[2]  # yaw and roll change sign together
+        assert (abs(turned) > 1e-6) == (geometric > 0) and abs(turned) <= 8.0
+        mirrored += int((yaw < 0).sum())
+        if geometric == 0:
+            seen = to_tensor(ORIGINALS[7]).flip(-1) if yaw[2] < 0 else to_tensor(ORIGINALS[7])
+            assert torch.equal(batch["original"][2], seen)
+    assert (15 < mirrored < 45) if flip else mirrored == 0
 
 
 def test_original_stands_in_for_the_normalized_face() -> None:
@@ -167,6 +188,7 @@ def test_unreadable_face_is_replaced_warned_of_once_and_listed(caplog: pytest.Lo
             assert face["emotion"] == -1  # or f6 would count twice
             assert face["au_intensity"].isnan().all()
             assert face["au"].isnan().all()
+            assert face["head_pose"].isnan().all()
             assert torch.equal(face["normalized"], to_tensor(TRUTHS[6]))
     assert dataset.skipped == ["f4", "f5"]
     assert len(caplog.records) == 2
@@ -185,7 +207,9 @@ def test_unreadable_face_in_pairs() -> None:
 
 
 def test_nothing_readable_is_an_error() -> None:
-    one = FaceRows(["f4"], *(getattr(rows(), k)[4:5] for k in ("subjects", "emotions", "occurrence", "intensity")))
+    one = FaceRows(
+        ["f4"], *(getattr(rows(), k)[4:5] for k in ("subjects", "emotions", "occurrence", "intensity", "head_pose"))
+    )
     with pytest.raises(ImageError, match="none of 1"):
         _ = FaceDataset(one, OnDemand(Broken(ORIGINALS), np.array([4])))[(0, 0)]
 
@@ -199,7 +223,7 @@ def test_a_batch_is_its_faces_one_by_one(augment: Augmentation | None, normalize
     same_as = default_collate([dataset[key] for key in keys])
     assert list(batch) == list(same_as)
     assert batch["face_id"] == same_as["face_id"] == ["f7", "f0", "f7", "f7", "f11"]
-    for name in ("subject", "original", "normalized", "emotion", "au", "au_intensity"):
+    for name in ("subject", "original", "normalized", "emotion", "au", "au_intensity", "head_pose"):
         torch.testing.assert_close(batch[name], same_as[name], rtol=0, atol=0, equal_nan=True)
     assert torch.equal(batch["original"][0], batch["original"][2])
     assert torch.equal(batch["original"][0], batch["original"][3]) == (augment is None)

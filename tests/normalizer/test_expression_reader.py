@@ -199,7 +199,6 @@ def test_unclear_arguments(options: dict[str, Any], checkpoint: str, network: Ex
         ExpressionReader(**given, **options)
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_networks_that_read_nothing_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="reads action units"):
         ExpressionReader(save_expression_teacher(tiny_expression_network(aus=()), tmp_path / "t.ckpt", size=SIZE))

@@ -19,7 +19,7 @@ from norface.normalizer.losses import (
     r1_penalty,
     reconstruction_loss,
 )
-from norface.normalizer.losses.head_pose import angle_between
+from norface.teachers.angles import angle_between
 from toy_world import BarTeacher, ColourTeacher, TiltTeacher, draw
 
 
@@ -240,3 +240,9 @@ def test_feature_matching_matches_a_loop_and_leaves_the_logits_out() -> None:
     assert all(fake[scale][layer].grad is not None for scale, layer in layers)
     assert all(scale[-1].grad is None for scale in fake)
     assert all(one.grad is None for scale in real for one in scale)
+
+
+def test_a_teacher_without_named_outputs_adds_nothing() -> None:
+    loss = named_output_loss(torch.zeros(2, 0, requires_grad=True), torch.zeros(2, 0))
+    assert loss == 0
+    loss.backward()

@@ -35,6 +35,11 @@ COMMANDS: dict[str, dict[str, Command]] = {
     },
     "Data": {
         "faces draw": Command("draw the built-in faces and their table", "norface.cli.faces:draw", positional=False),
+        "faces triplets": Command(
+            "which of three faces shows another expression, by their action units",
+            "norface.cli.faces:triplets",
+            positional=False,
+        ),
         "data list": Command(
             "the data sets that can be read, and where to ask for them",
             "norface.cli.datasets:list_sets",

@@ -1,4 +1,4 @@
-"""``norface faces draw``: a data set out of nothing."""
+"""``norface faces draw``: a data set out of nothing; ``norface faces triplets``: comparisons of its expressions."""
 
 from __future__ import annotations
 
@@ -62,3 +62,24 @@ def draw(
         photo=photo,
     )
     print(f"face table: {written}")
+
+
+def triplets(*, table: Path, out: Path, per_face: float = 3.0, seed: int = 0) -> None:
+    """Write triplets of faces of a table whose action units are known, to train an expression teacher with them.
+
+    Of three faces of one split, the two whose action units lie closest together are alike; where that is no clear
+    case, the triplet is left out.
+
+    Args:
+        table: Folder with faces.parquet, or a CSV or Parquet file.
+        out: CSV file to write.
+        per_face: How many triplets are drawn for each face.
+        seed: Which.
+    """
+    from norface.data.table import FaceTable
+    from norface.data.triplets import draw_triplets
+    from norface.imaging.files import write_atomically
+
+    drawn = draw_triplets(FaceTable.load(table), per_face=per_face, seed=seed)
+    write_atomically(out, drawn.to_csv(index=False).encode())
+    print(f"{len(drawn)} triplets: {out}")

@@ -36,11 +36,13 @@ from norface.data.splits import DEFAULT_SHARES, assign_splits, check_not_empty, 
 from norface.data.stride import EveryNth
 from norface.data.subjects import check_unseen, people_in, shares_people
 from norface.data.table import FaceTable
+from norface.data.triplets import read_triplets
 from norface.data.weighting import Sampling, balanced_weights
 from norface.errors import ConfigError
 from norface.imaging.alignment import Alignment
 from norface.imaging.augment import Augmentation
 from norface.imaging.convert import to_tensor
+from norface.samples import Triplets
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +150,11 @@ class FaceDataModule(L.LightningDataModule):
     def knows_truth(self) -> bool:
         """Whether the loaders yield true normalized faces."""
         return self.source == "truth"
+
+    @property
+    def knows_head_pose(self) -> bool:
+        """Whether yaw, pitch or roll of any face of the training split is known, after `setup`."""
+        return not bool(np.isnan(self.table.head_pose()[self.usable_rows(self.train_split)]).all())
 
     @property
     def cache_folder(self) -> Path:
@@ -287,6 +294,11 @@ class FaceDataModule(L.LightningDataModule):
             return rows[self._learned[rows]]
         everywhere = self.stride is not None and self.stride.where == "all" and split is not None
         return rows[self._kept[rows]] if everywhere else rows
+
+    def triplets(self, path: str) -> dict[str, Triplets]:
+        """Comparisons of faces of the training (train) and the validation split (val); see `read_triplets`."""
+        splits = {"train": self.train_split, "val": self.val_split}
+        return read_triplets(Path(path), self.table, {role: self.usable_rows(name) for role, name in splits.items()})
 
     def occurrence_rates(self) -> tuple[float, ...]:
         """Share of faces of the training split that show each AU, among those labelled; NaN = none is."""

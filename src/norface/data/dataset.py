@@ -6,12 +6,14 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from norface.data.batches import to_batch
@@ -21,7 +23,7 @@ from norface.data.sampling import PADDING, Key, mix
 from norface.data.table import FaceTable
 from norface.data.texts import Texts
 from norface.errors import AlignmentError, ImageError, NorfaceError
-from norface.imaging.augment import Augmentation
+from norface.imaging.augment import UNTURNED, Augmentation, Turn
 from norface.imaging.convert import to_tensor
 from norface.imaging.pixels import Pixels
 from norface.samples import FaceBatch, FaceSample, PairSample
@@ -39,6 +41,7 @@ class FaceRows:
         subjects: ``(N,)`` subject codes.
         emotions: ``(N,)`` emotion codes, -1 = unknown.
         occurrence, intensity: ``(N, K)``, NaN = unknown.
+        head_pose: ``(N, 3)`` yaw, pitch and roll in degrees, NaN = unknown.
     """
 
     face_ids: Sequence[str]
@@ -46,6 +49,7 @@ class FaceRows:
     emotions: NDArray[np.int64]
     occurrence: NDArray[np.float32]
     intensity: NDArray[np.float32]
+    head_pose: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.face_ids)
@@ -60,6 +64,7 @@ def face_rows(table: FaceTable, rows: NDArray[np.int64], people: pd.Index) -> Fa
         emotions=table.emotion_codes()[rows],
         occurrence=table.occurrence()[rows],
         intensity=table.intensity()[rows],
+        head_pose=table.head_pose()[rows],
     )
 
 
@@ -150,11 +155,13 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
         """
         wanted = np.array([index for _, index in keys], np.int64)
         positions, originals, normalized = self._read(wanted)
+        turns = [UNTURNED] * len(keys)
         if self.augment is not None:
             seeds = [mix(self.seed, *key) for key in keys]
             pairs = zip(originals, normalized, seeds, strict=True)
             changed = [self.augment.together(original, face, seed=seed) for original, face, seed in pairs]
-            originals, normalized = (np.stack(images) for images in zip(*changed, strict=True))
+            originals, normalized = (np.stack([images[side] for images in changed]) for side in (0, 1))
+            turns = [turn for *_, turn in changed]
         images = to_batch(originals)
         subjects, emotions, occurrence, intensity = (labels[torch.from_numpy(positions)] for labels in self._labels)
         repeated = np.array([epoch == PADDING for epoch, _ in keys], np.bool_)
@@ -167,8 +174,21 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             emotion=emotions.masked_fill_(replaced, -1),
             au=occurrence.masked_fill_(replaced[:, None], torch.nan),
             au_intensity=intensity.masked_fill_(replaced[:, None], torch.nan),
+            head_pose=turned(self.rows.head_pose[positions], turns).masked_fill_(replaced[:, None], torch.nan),
             counts=~replaced,
         )
+
+    def has(self, face_id: str) -> bool:
+        """Whether a face is among these."""
+        return face_id in self._positions
+
+    def named(self, face_ids: Sequence[str], *, epoch: int) -> FaceBatch:
+        """Faces of these names, changed at random as in that epoch."""
+        return self.batch([(epoch, self._positions[name]) for name in face_ids])
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.rows.face_ids)}
 
     def _read(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], Pixels, Pixels]:
         """Positions that could be read, originals and normalized faces; the originals twice where there are no such."""
@@ -180,6 +200,13 @@ class FaceDataset(_Faces, Dataset[FaceSample]):
             found = [self._readable(index, *reads) for index in wanted.tolist()]
             originals, normalized = (np.stack([images[side] for _, images in found]) for side in (0, -1))
             return np.array([position for position, _ in found], np.int64), originals, normalized
+
+
+def turned(head_pose: NDArray[np.float32], turns: Sequence[Turn]) -> Tensor:
+    """Head poses ``(B, 3)`` in degrees in pictures that were mirrored and turned: a mirror swaps left and right."""
+    signs = np.array([(-1, 1, -1) if turn.mirrored else (1, 1, 1) for turn in turns], np.float32)
+    degrees = np.array([(0, 0, turn.degrees) for turn in turns], np.float32)
+    return torch.from_numpy(head_pose * signs + degrees)
 
 
 class PairDataset(_Faces, Dataset[PairSample]):

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +29,15 @@ from norface.imaging.alignment import Alignment, Points
 from norface.imaging.files import write_atomically
 from norface.imaging.sources import ImageRoot
 from norface.imaging.storage import check_allowed
-from norface.labels import AU_NAMES, EMOTIONS, LANDMARK_COLUMNS, OCCURRENCE_THRESHOLD, au_column, aus_in_columns
+from norface.labels import (
+    AU_NAMES,
+    EMOTIONS,
+    LANDMARK_COLUMNS,
+    OCCURRENCE_THRESHOLD,
+    POSE_COLUMNS,
+    au_column,
+    aus_in_columns,
+)
 
 ROWS_FILE = "faces.parquet"
 META_FILE = "faces.json"
@@ -184,8 +192,14 @@ class FaceTable:
         return self._au_matrix("r")
 
     def _au_matrix(self, kind: str) -> NDArray[np.float32]:
+        return self._matrix([au_column(au, kind) for au in self.meta.aus])
+
+    def head_pose(self) -> NDArray[np.float32]:
+        """``(N, 3)`` yaw, pitch and roll in degrees, NaN = unknown."""
+        return self._matrix(POSE_COLUMNS)
+
+    def _matrix(self, names: Sequence[str]) -> NDArray[np.float32]:
         unknown = np.full(len(self), np.nan, np.float32)
-        names = [au_column(au, kind) for au in self.meta.aus]
         known = [self.frame[n].to_numpy(np.float32) if n in self.frame.columns else unknown for n in names]
         return np.column_stack(known).astype(np.float32) if known else np.zeros((len(self), 0), np.float32)
 
@@ -215,8 +229,12 @@ def _locate(path: Path) -> tuple[Path, Path]:
     return rows, rows.parent / META_FILE if rows.name == ROWS_FILE else rows.with_suffix(".json")
 
 
-def read_rows(path: Path) -> pd.DataFrame:
+def read_rows(path: Path, text: Sequence[str] = TEXT_COLUMNS) -> pd.DataFrame:
     """Rows of a CSV or Parquet file as they are; names stay text, so that a subject 007 keeps its zeros.
+
+    Args:
+        path: The file.
+        text: Columns of names.
 
     Raises:
         TableError: It is missing, damaged or another kind of file.
@@ -227,7 +245,7 @@ def read_rows(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if kind == ".csv":
             # Copied into few blocks: a column added to a wide frame as read would make pandas warn of fragments.
-            return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str)).copy()
+            return pd.read_csv(path, dtype=dict.fromkeys(text, str)).copy()
     except Exception as error:  # pandas and pyarrow raise a dozen classes for damaged files
         raise TableError(
             expected="a readable table",

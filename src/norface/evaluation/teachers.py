@@ -9,14 +9,13 @@ from torch import Tensor
 
 from norface.data.datamodule import FaceDataModule
 from norface.evaluation.read_out import Readings, correlation, explained, fit_read_out
-from norface.normalizer.losses.head_pose import angle_between
+from norface.labels import POSE_COLUMNS
+from norface.teachers.angles import angle_between
 from norface.teachers.base import ExpressionTeacher, HeadPoseTeacher, IdentityTeacher
 from norface.teachers.identity import nearest_neighbour_accuracy
 
 Row = tuple[str, float]
 """What was measured, and the figure; NaN where the table does not know what is needed."""
-
-AXES = ("yaw", "pitch", "roll")
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,11 @@ class KnownFaces:
 def known_faces(data: FaceDataModule, split: str) -> KnownFaces:
     """All faces of the training (``train``) or the test split (``test``) of a data module that is set up."""
     batches = list(data.train_dataloader() if split == "train" else data.test_dataloader())
-    names = [name for batch in batches for name in batch["face_id"]]
-    rows = data.table.frame.set_index("face_id").reindex(index=names, columns=list(AXES)).to_numpy("float32")
-    original, normalized, intensity, subject = (
-        torch.cat([batch[key] for batch in batches]) for key in ("original", "normalized", "au_intensity", "subject")
+    original, normalized, intensity, subject, pose = (
+        torch.cat([batch[key] for batch in batches])
+        for key in ("original", "normalized", "au_intensity", "subject", "head_pose")
     )
-    truth = normalized if data.knows_truth else None
-    return KnownFaces(original, truth, intensity, subject, torch.from_numpy(rows.copy()))
+    return KnownFaces(original, normalized if data.knows_truth else None, intensity, subject, pose)
 
 
 @torch.inference_mode()
@@ -105,7 +102,7 @@ def judge_head_pose(teacher: HeadPoseTeacher, test: KnownFaces, target: Tensor |
     found = torch.cat([teacher(part) for part in test.original.split(32)])
     rows = [
         (f"{axis}: correlation with the table's, originals", correlation(found[:, [i]], test.pose[:, [i]]))
-        for i, axis in enumerate(AXES)
+        for i, axis in enumerate(POSE_COLUMNS)
     ]
     if target is None or test.truth is None:
         return rows
@@ -114,6 +111,6 @@ def judge_head_pose(teacher: HeadPoseTeacher, test: KnownFaces, target: Tensor |
     errors = {where: angle_between(poses, teacher(target)).abs().mean(0) for where, poses in away.items()}
     return rows + [
         (f"{axis}: degrees from the target, {where}", float(error[i]))
-        for i, axis in enumerate(AXES)
+        for i, axis in enumerate(POSE_COLUMNS)
         for where, error in errors.items()
     ]

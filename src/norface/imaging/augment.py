@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,18 @@ from norface.imaging.pixels import Pixels
 
 if TYPE_CHECKING:
     import albumentations
+
+
+class Turn(NamedTuple):
+    """How a picture was mirrored and then turned; shifts and zoom turn nothing."""
+
+    mirrored: bool
+    """Left and right are swapped."""
+    degrees: float
+    """Clockwise on screen."""
+
+
+UNTURNED = Turn(False, 0.0)
 
 
 @dataclass(frozen=True)
@@ -43,19 +55,22 @@ class Augmentation:
         _moves(self.flip, self.geometric)
         _changes(self.photometric, self.dropout)
 
-    def together(self, original: Pixels, normalized: Pixels, *, seed: int) -> tuple[Pixels, Pixels]:
+    def together(self, original: Pixels, normalized: Pixels, *, seed: int) -> tuple[Pixels, Pixels, Turn]:
         """Flip and move both alike, change light, colour and quality of the original only.
 
         Args:
             original, normalized: uint8 RGB ``(H, W, 3)``.
             seed: Non-negative.
+
+        Returns:
+            The two, and how both were turned.
         """
-        moved = _moves(self.flip, self.geometric)
+        moved, turn = _moves(self.flip, self.geometric), UNTURNED
         if moved is not None:
             moved.set_random_state(np.random.default_rng(seed), random.Random(seed))
             both = moved(image=original, normalized=normalized)
-            original, normalized = both["image"], both["normalized"]
-        return self._recoloured(original, seed), normalized
+            original, normalized, turn = both["image"], both["normalized"], _last_turn(moved)
+        return self._recoloured(original, seed), normalized, turn
 
     def alone(self, original: Pixels, *, seed: int) -> Pixels:
         """Move and recolour an image whose right answer stays as it is; `flip` is left to whoever mirrors both.
@@ -95,6 +110,12 @@ def _moves(flip: bool, strength: float) -> albumentations.Compose | None:
             )
         )
     return alb.Compose(steps, additional_targets={"normalized": "image"}) if steps else None
+
+
+def _last_turn(moved: albumentations.Compose) -> Turn:
+    """What the last call did; albumentations counts degrees the other way round."""
+    applied = {type(step).__name__: step.get_applied_params() for step in moved.transforms}
+    return Turn(bool(applied.get("HorizontalFlip")), -float(applied.get("Affine", {}).get("rotate", 0.0)))
 
 
 @cache

@@ -6,8 +6,9 @@ from norface.teachers.blendshapes import Blendshapes
 from norface.teachers.combined import CombinedExpression
 from norface.teachers.expression import ExpressionTask
 from norface.teachers.head_pose import HopeNet, LandmarkPose
+from norface.teachers.head_pose_task import HeadPoseTask
 from norface.teachers.identity import IdentityTask
-from norface.teachers.trained import TrainedExpression, TrainedIdentity
+from norface.teachers.trained import TrainedExpression, TrainedHeadPose, TrainedIdentity
 
 __all__ = [
     "ArcFaceIRSE50",
@@ -17,6 +18,7 @@ __all__ = [
     "ExpressionReading",
     "ExpressionTask",
     "ExpressionTeacher",
+    "HeadPoseTask",
     "HeadPoseTeacher",
     "HopeNet",
     "IdentityTask",
@@ -24,5 +26,6 @@ __all__ = [
     "LandmarkPose",
     "Teacher",
     "TrainedExpression",
+    "TrainedHeadPose",
     "TrainedIdentity",
 ]

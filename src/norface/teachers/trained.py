@@ -6,17 +6,18 @@ from pathlib import Path
 
 from torch import Tensor
 
+from norface.backbones import Backbone
 from norface.checkpoints import fitting, read_checkpoint
 from norface.errors import CheckpointError
 from norface.imaging.alignment import Alignment
 from norface.specs import build
-from norface.teachers.base import ExpressionReading, ExpressionTeacher, IdentityTeacher
+from norface.teachers.base import ExpressionReading, ExpressionTeacher, HeadPoseTeacher, IdentityTeacher
 from norface.teachers.crop import resize
-from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork
+from norface.teachers.networks import EmbeddingNetwork, ExpressionNetwork, HeadPoseNetwork
 
 
 def _load_network(
-    checkpoint: str, kind: type[EmbeddingNetwork] | type[ExpressionNetwork]
+    checkpoint: str, kind: type[EmbeddingNetwork] | type[ExpressionNetwork] | type[HeadPoseNetwork]
 ) -> tuple[object, int, tuple[str, ...]]:
     path = Path(checkpoint)
     state, about = read_checkpoint(path, kind="teacher")
@@ -27,7 +28,7 @@ def _load_network(
             expected=f"a teacher of class {kind.__name__}",
             found=type(network).__name__,
             where=str(path),
-            action="Identity and expression teachers are different checkpoints: name the other one.",
+            action="Identity, expression and head-pose teachers are different checkpoints: name another one.",
         )
     prefix = "network."
     with fitting(path):
@@ -52,6 +53,11 @@ class TrainedIdentity(IdentityTeacher):
         assert isinstance(network, EmbeddingNetwork)
         self.network = network
         self.freeze()
+
+    @property
+    def encoder(self) -> Backbone:
+        """The network's encoder."""
+        return self.network.encoder
 
     def forward(self, image: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [-1, 1] to unit-norm embeddings ``(B, D)``."""
@@ -81,3 +87,28 @@ class TrainedExpression(ExpressionTeacher):
         """Images ``(B, 3, H, W)`` in [-1, 1] to an `ExpressionReading`."""
         reading, _ = self.network(resize(image, self.image_size))
         return ExpressionReading(*reading)
+
+
+class TrainedHeadPose(HeadPoseTeacher):
+    """Head-pose teacher from a stage-0 checkpoint (`norface fit --config configs/teacher/head_pose.yaml`).
+
+    It counts as the face table does: yaw 0 and pitch 0 look ahead, see `norface.labels.POSE_COLUMNS`.
+
+    Args:
+        checkpoint: Path of the checkpoint.
+
+    Raises:
+        CheckpointError: Missing, damaged, or not a head-pose teacher.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        super().__init__()
+        network, self.image_size, self.subjects = _load_network(checkpoint, HeadPoseNetwork)
+        assert isinstance(network, HeadPoseNetwork)
+        self.network = network
+        self.freeze()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [-1, 1] to yaw, pitch and roll in degrees ``(B, 3)``."""
+        angles: Tensor = self.network(resize(image, self.image_size))
+        return angles

@@ -11,10 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from norface.teachers.angles import UNIT, angle_between
 from norface.teachers.base import HeadPoseTeacher
-
-UNIT = 10.0
-"""Degrees that count as a difference of 1."""
 
 
 class HeadPoseLoss(nn.Module):
@@ -29,8 +27,3 @@ class HeadPoseLoss(nn.Module):
         with torch.no_grad():
             wanted = self.teacher(target)
         return (angle_between(self.teacher(output).float(), wanted.float()) / UNIT).square().mean()
-
-
-def angle_between(found: Tensor, wanted: Tensor) -> Tensor:
-    """Difference of angles in degrees, the short way round: in -180..180."""
-    return (found - wanted + 180.0) % 360.0 - 180.0
