@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from norface.errors import ResultsError
-from norface.protocol.record import Record, read_record, validate, write_record
+from norface.protocol.record import read_record, validate, write_record
+from norface.runs.record import Record
 
 LISTS = ("labels", "variants", "folds", "seeds", "remarks", "runs", "differences", "extra", "trust", "slices")
 CURVE: Record = {"variant": "raw", "people": None, "figures": {}, "coverage": [0.5, 1.0], "accuracy": [1.0, 0.5]}

@@ -12,8 +12,9 @@ from answered import leave_answers
 from norface.errors import ResultsError
 from norface.protocol.answers import read_answers
 from norface.protocol.plan import Protocol, Run
-from norface.protocol.record import CONSTANT, Record, read_record
+from norface.protocol.record import CONSTANT, read_record
 from norface.protocol.summing_up import Reading
+from norface.runs.record import Record
 from norface.runs.variants import Variant
 from protocol_folder import leave_protocol
 

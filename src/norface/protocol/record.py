@@ -26,21 +26,20 @@ A figure that cannot be known is null. Names of figures: `norface.protocol.sums.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from norface.errors import ResultsError
 from norface.labels import TASKS
-from norface.runs.plain import plain
+from norface.runs import record as records
+from norface.runs.record import Record
 
 SCHEMA = 2
 FILE = "protocol.json"
 CONSTANT = "nothing (constant)"
-STATES = ("finished", "failed", "elsewhere")
-Record = dict[str, Any]
+KIND = "protocol"
 
 _LISTS: Mapping[str, type] = {
     "labels": str,
@@ -63,37 +62,13 @@ _CORRELATIONS = ("icc", "pcc")
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write ``protocol.json``; NaN becomes null.
-
-    Raises:
-        ResultsError: It breaks the layout.
-        OutputError: It cannot be written.
-    """
-    from norface.imaging.files import write_atomically  # late: OpenCV, which reading does not need
-
-    content = plain(record)
-    validate(content, where=str(folder / FILE))
-    write_atomically(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    """Write ``protocol.json``; errors as by `norface.runs.record.write_checked`."""
+    records.write_checked(folder / FILE, record, validate)
 
 
 def read_record(folder: Path) -> Record:
-    """Read and check ``protocol.json``.
-
-    Raises:
-        ResultsError: It is missing, damaged or of another schema.
-    """
-    path = folder / FILE
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultsError(
-            expected=f"the folder of a protocol, with {FILE}",
-            found="no such file" if isinstance(error, FileNotFoundError) else f"an unreadable file ({error})",
-            where=str(path),
-            action="Name the folder of a protocol, or run `norface protocol run` to make the file.",
-        ) from error
-    validate(record, where=str(path))
-    return dict(record)
+    """Read and check ``protocol.json``; errors as by `norface.runs.record.read_checked`."""
+    return records.read_checked(folder / FILE, validate, kind=KIND)
 
 
 def validate(record: Any, *, where: str) -> None:
@@ -107,33 +82,20 @@ def validate(record: Any, *, where: str) -> None:
         raise _invalid(f"a protocol's results of schema {SCHEMA}", repr(found), where)
     if record.get("task") not in TASKS:
         raise _invalid(f"one of {', '.join(TASKS)}", repr(record.get("task")), f"{where}: task")
-    for key, kind in _LISTS.items():
-        value = record.get(key)
-        if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-            raise _invalid(f"a list of {kind.__name__}", repr(value)[:60], f"{where}: {key}")
+    records.check_lists(record, _LISTS, kind=KIND, where=where)
     if record.get("merit") not in record["figures"]:
         raise _invalid(f"one of {', '.join(record['figures'])}", repr(record.get("merit")), f"{where}: merit")
-    for part, keys in _PARTS.items():
-        for index, block in _blocks(record.get(part), f"{where}: {part}"):
-            _check_block(block, part, keys, f"{where}: {part}[{index}]")
+    records.check_blocks(record, _PARTS, kind=KIND, where=where)
+    for part in _PARTS:
+        for index, block in enumerate(record[part]):
+            _check_block(block, part, f"{where}: {part}[{index}]")
 
 
-def _check_block(block: Mapping[str, Any], part: str, keys: tuple[str, ...], where: str) -> None:
-    missing = [key for key in keys if key not in block]
-    if missing:
-        raise _invalid(f"keys {', '.join(keys)}", f"none of {', '.join(missing)}", where)
+def _check_block(block: Mapping[str, Any], part: str, where: str) -> None:
     _check_figures(block.get("figures", {}), where)
     _check_figures(block.get("constant", {}), where)
     if part == "trust":
         _check_curve(block["coverage"], block["accuracy"], where)
-    if part == "runs" and block["state"] not in STATES:
-        raise _invalid(f"one of {', '.join(STATES)}", repr(block["state"]), f"{where}.state")
-
-
-def _blocks(value: Any, where: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise _invalid("a list of objects", repr(value)[:60], where)
-    return enumerate(value)
 
 
 def _check_figures(figures: Any, where: str) -> None:
@@ -160,9 +122,4 @@ def _check_curve(coverage: Any, accuracy: Any, where: str) -> None:
 
 
 def _invalid(expected: str, found: str, where: str) -> ResultsError:
-    return ResultsError(
-        expected=expected,
-        found=found,
-        where=where,
-        action="Run `norface protocol run` again, which writes the file anew, or correct it.",
-    )
+    return records.invalid(expected, found, where, kind=KIND)

@@ -10,7 +10,8 @@ from norface.errors import ResultsError
 from norface.protocol.answers import Answers, read_answers
 from norface.protocol.comparing import Comparison, compare
 from norface.protocol.plan import Run
-from norface.protocol.record import Record, read_record
+from norface.protocol.record import read_record
+from norface.runs.record import Record
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ from norface.protocol.divisions import Division
 from norface.protocol.facts import facts_of
 from norface.protocol.optimistic import EPOCH, THRESHOLD, best_epoch, sums_at_best_thresholds
 from norface.protocol.plan import Protocol, Run
-from norface.protocol.record import CONSTANT, SCHEMA, Record
+from norface.protocol.record import CONSTANT, SCHEMA
 from norface.protocol.sides import Side, compare_sides
 from norface.protocol.slices import sliced, slices_of
 from norface.protocol.sums import FIGURES, MERIT, Sums, constant, figures
 from norface.protocol.trust import Trust, summed_trust, trust
-from norface.runs.running import RESULTS, Outcome, versions_of
+from norface.runs.record import Record
+from norface.runs.running import RESULTS, Outcome, finished_of, versions_of
 from norface.runs.spread import spread, summed
 
 Cell = tuple[str, int | None]
@@ -41,15 +42,7 @@ def sum_up(protocol: Protocol, outcomes: Sequence[Outcome[Run]], found: Sequence
     Raises:
         ResultsError: No run is finished, or runs have other tasks or labels.
     """
-    finished = {one.planned.run: one for one in outcomes if one.state == "finished"}
-    if not finished:
-        errors = [f"{one.planned.run}: {one.error}" for one in outcomes if one.error]
-        raise ResultsError(
-            expected="at least one finished run",
-            found="\n".join(["none", *errors[:1]]),
-            where=protocol.name,
-            action="Correct what the error says (each run's log.txt has all of it), then run the protocol again.",
-        )
+    finished = {one.planned.run: one for one in finished_of(outcomes, name=protocol.name, kind="protocol")}
     folders = {run: one.planned.folder for run, one in finished.items()}
     reading = Reading(folders, protocol, tuple(division.name for division in found))
     return {

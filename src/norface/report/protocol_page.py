@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from norface.imaging.files import write_atomically
-from norface.protocol.record import CONSTANT, Record, read_record
+from norface.protocol.record import CONSTANT, read_record
 from norface.report.drawn import Album
 from norface.report.fields import Block, duration, flattened, number, part
 from norface.report.html import Markup, card, element, join, note, page, table
+from norface.report.many_runs import counted, header
 from norface.report.protocol_figures import Bar, Point, difference_bars, people_curves
 from norface.report.protocol_table import NAMES, PERCENT, Cell, ProtocolTable, protocol_table, signed, spread_of
 from norface.report.protocol_trust import shown_table, slice_table, slices_section, trust_section, trust_table
 from norface.report.summary import TASK_NAMES
+from norface.runs.record import Record
 
 
 def build_protocol_report(folder: Path) -> Path:
@@ -60,23 +62,10 @@ def _write(folder: Path, name: str, tabled: ProtocolTable) -> None:
 
 
 def _header(record: Record) -> Markup:
-    counts = [(len(record[key]), word) for key, word in (("variants", "variant"), ("folds", "fold"), ("seeds", "seed"))]
-    facts = [TASK_NAMES[record["task"]], *(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)]
+    facts = [TASK_NAMES[record["task"]], *counted(record, "variants", "folds", "seeds")]
     if record["people"]:
         facts.append(f"{', '.join(map(str, record['people']))} labelled people")
-    missing = [run for run in record["runs"] if run["state"] != "finished"]
-    warnings = list(record["remarks"])
-    if missing:
-        warnings.insert(0, f"{len(missing)} of {len(record['runs'])} runs are not finished; figures are of the others.")
-    pieces: list[str] = [
-        element("div", "norface protocol", class_="eyebrow"),
-        element("h1", record["name"]),
-        element("p", "  ·  ".join(facts), class_="subtitle"),
-    ]
-    if warnings:
-        lines = join(element("p", warning) for warning in warnings)
-        pieces.append(element("div", lines, class_=f"verdict {'bad' if missing else ''}".strip()))
-    return join([*pieces, element("div", join(_cards(record)), class_="cards")])
+    return header(record, what="norface protocol", facts=facts, cards=_cards(record))
 
 
 def _cards(record: Record) -> list[Markup]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from norface.protocol.record import Record
 from norface.report.drawn import Album
 from norface.report.fields import NOT_AVAILABLE, number, part
 from norface.report.html import Markup, element, join, table
 from norface.report.protocol_figures import Bar, coverage_curves, slice_lines
 from norface.report.protocol_table import NAMES, PERCENT, Cell, ProtocolTable, signed, spread_of
+from norface.runs.record import Record
 
 _TRUST = ("temperature", "ece", "ece_scaled", "nll", "nll_scaled", "aurc")
 

@@ -15,11 +15,13 @@ from norface.imaging.pixels import Pixels
 from norface.report.drawn import Album
 from norface.report.fields import duration, flattened, part
 from norface.report.html import Markup, card, element, join, note, page, table
+from norface.report.many_runs import counted, header
 from norface.report.protocol_table import Cell
 from norface.report.protocol_trust import shown_table
 from norface.report.study_figures import Point, face_rows, loss_panels, people_curves
 from norface.report.study_table import FIGURE_NAMES, cell_of, study_table
-from norface.study.record import Record, read_record
+from norface.runs.record import Record
+from norface.study.record import read_record
 from norface.study.settings import PICTURE
 
 _MOST_LINES = 18
@@ -62,23 +64,10 @@ def build_study_report(folder: Path) -> Path:
 
 
 def _header(record: Record) -> Markup:
-    counts = [(len(record[key]), word) for key, word in (("variants", "variant"), ("seeds", "seed"))]
-    facts = [f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts]
+    facts = counted(record, "variants", "seeds")
     if record["people"]:
         facts.append(f"{', '.join(map(str, record['people']))} training people")
-    missing = [run for run in record["runs"] if run["state"] != "finished"]
-    warnings = list(record["remarks"])
-    if missing:
-        warnings.insert(0, f"{len(missing)} of {len(record['runs'])} runs are not finished; figures are of the others.")
-    pieces: list[str] = [
-        element("div", "norface study of normalizers", class_="eyebrow"),
-        element("h1", record["name"]),
-        element("p", "  ·  ".join(facts), class_="subtitle"),
-    ]
-    if warnings:
-        lines = join(element("p", warning) for warning in warnings)
-        pieces.append(element("div", lines, class_=f"verdict {'bad' if missing else ''}".strip()))
-    return join([*pieces, element("div", join(_cards(record)), class_="cards")])
+    return header(record, what="norface study of normalizers", facts=facts, cards=_cards(record))
 
 
 def _cards(record: Record) -> list[Markup]:

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal
 
 from filelock import FileLock, Timeout
 
-from norface.errors import ConfigError
+from norface.errors import ConfigError, ResultsError
 from norface.imaging.files import write_atomically
 from norface.runs.planned import Planned, R, changed
 
@@ -42,6 +42,29 @@ class Outcome(Generic[R]):
     error: str = ""
     seconds: float = 0.0
     versions: dict[str, str] | None = None
+
+
+def finished_of(outcomes: Sequence[Outcome[R]], *, name: str, kind: str) -> list[Outcome[R]]:
+    """Those that are finished.
+
+    Args:
+        outcomes: Of all runs.
+        name: Of the protocol or the study.
+        kind: ``protocol`` or ``study``.
+
+    Raises:
+        ResultsError: None is.
+    """
+    finished = [one for one in outcomes if one.state == "finished"]
+    if not finished:
+        errors = [f"{one.planned.run}: {one.error}" for one in outcomes if one.error]
+        raise ResultsError(
+            expected="at least one finished run",
+            found="\n".join(["none", *errors[:1]]),
+            where=name,
+            action=f"Correct what the error says (each run's log.txt has all of it), then run the {kind} again.",
+        )
+    return finished
 
 
 def check_folders(planned: Iterable[Planned[R]]) -> None:

@@ -19,20 +19,18 @@ Figures of the gate by their names there, on test people; ``seen_`` before a nam
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from norface.errors import ResultsError
-from norface.imaging.files import write_atomically
-from norface.runs.plain import plain
+from norface.runs import record as records
+from norface.runs.record import Record
 
 SCHEMA = 1
 FILE = "study.json"
-STATES = ("finished", "failed", "elsewhere")
-Record = dict[str, Any]
+KIND = "study"
 
 FIGURES: Mapping[str, tuple[float, float]] = {
     "expression_r2": (-math.inf, 1.0),
@@ -56,35 +54,13 @@ _TOLERANCE = 1e-4  # a cosine of float32 unit vectors may exceed one by rounding
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write ``study.json``; NaN becomes null.
-
-    Raises:
-        ResultsError: It breaks the layout.
-        OutputError: It cannot be written.
-    """
-    content = plain(record)
-    validate(content, where=str(folder / FILE))
-    write_atomically(folder / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    """Write ``study.json``; errors as by `norface.runs.record.write_checked`."""
+    records.write_checked(folder / FILE, record, validate)
 
 
 def read_record(folder: Path) -> Record:
-    """Read and check ``study.json``.
-
-    Raises:
-        ResultsError: It is missing, damaged or of another schema.
-    """
-    path = folder / FILE
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultsError(
-            expected=f"the folder of a study, with {FILE}",
-            found="no such file" if isinstance(error, FileNotFoundError) else f"an unreadable file ({error})",
-            where=str(path),
-            action="Name the folder of a study, or run `norface study run` to make the file.",
-        ) from error
-    validate(record, where=str(path))
-    return dict(record)
+    """Read and check ``study.json``; errors as by `norface.runs.record.read_checked`."""
+    return records.read_checked(folder / FILE, validate, kind=KIND)
 
 
 def validate(record: Any, *, where: str) -> None:
@@ -96,25 +72,15 @@ def validate(record: Any, *, where: str) -> None:
     if not isinstance(record, Mapping) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, Mapping) else type(record).__name__
         raise _invalid(f"a study's results of schema {SCHEMA}", repr(found), where)
-    for key, kind in (("variants", str), ("figures", str), ("seeds", int), ("remarks", str)):
-        value = record.get(key)
-        if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-            raise _invalid(f"a list of {kind.__name__}", repr(value)[:60], f"{where}: {key}")
-    for part, keys in _PARTS.items():
-        blocks = record.get(part)
-        if not isinstance(blocks, list) or not all(isinstance(block, Mapping) for block in blocks):
-            raise _invalid("a list of objects", repr(blocks)[:60], f"{where}: {part}")
-        for index, block in enumerate(blocks):
-            _check_block(block, part, keys, f"{where}: {part}[{index}]")
+    lists = {"variants": str, "figures": str, "seeds": int, "remarks": str}
+    records.check_lists(record, lists, kind=KIND, where=where)
+    records.check_blocks(record, _PARTS, kind=KIND, where=where)
+    for part in _PARTS:
+        for index, block in enumerate(record[part]):
+            _check_figures(block.get("figures", {}), part, f"{where}: {part}[{index}]")
 
 
-def _check_block(block: Mapping[str, Any], part: str, keys: tuple[str, ...], where: str) -> None:
-    missing = [key for key in keys if key not in block]
-    if missing:
-        raise _invalid(f"keys {', '.join(keys)}", f"none of {', '.join(missing)}", where)
-    if part == "runs" and block["state"] not in STATES:
-        raise _invalid(f"one of {', '.join(STATES)}", repr(block["state"]), f"{where}.state")
-    figures = block.get("figures", {})
+def _check_figures(figures: Any, part: str, where: str) -> None:
     if not isinstance(figures, Mapping):
         raise _invalid("an object", repr(figures)[:60], f"{where}.figures")
     for name, value in figures.items():
@@ -126,9 +92,4 @@ def _check_block(block: Mapping[str, Any], part: str, keys: tuple[str, ...], whe
 
 
 def _invalid(expected: str, found: str, where: str) -> ResultsError:
-    return ResultsError(
-        expected=expected,
-        found=found,
-        where=where,
-        action="Run `norface study run` again, which writes the file anew, or correct it.",
-    )
+    return records.invalid(expected, found, where, kind=KIND)

@@ -9,12 +9,12 @@ from typing import Any
 
 from norface.checkpoints import read_checkpoint
 from norface.data.table import FaceTable
-from norface.errors import ResultsError
 from norface.results import read_results
-from norface.runs.running import Outcome, versions_of
+from norface.runs.record import Record
+from norface.runs.running import Outcome, finished_of, versions_of
 from norface.study.curves import read_curves
 from norface.study.plan import Run, Study
-from norface.study.record import FIGURES, SCHEMA, Record
+from norface.study.record import FIGURES, SCHEMA
 from norface.study.settings import CHECKPOINT, RESULTS
 
 Figures = dict[str, float | None]
@@ -31,15 +31,7 @@ def sum_up(study: Study, outcomes: Sequence[Outcome[Run]], table: FaceTable) -> 
     Raises:
         ResultsError: No run is finished, or what one has left is damaged.
     """
-    finished = [one for one in outcomes if one.state == "finished"]
-    if not finished:
-        errors = [f"{one.planned.run}: {one.error}" for one in outcomes if one.error]
-        raise ResultsError(
-            expected="at least one finished run",
-            found="\n".join(["none", *errors[:1]]),
-            where=study.name,
-            action="Correct what the error says (each run's log.txt has all of it), then run the study again.",
-        )
+    finished = finished_of(outcomes, name=study.name, kind="study")
     runs = [_run(one) for one in outcomes]
     found = {one.planned.run: run["figures"] for one, run in zip(outcomes, runs, strict=True) if "figures" in run}
     known = [name for name in FIGURES if any(figures.get(name) is not None for figures in found.values())]
