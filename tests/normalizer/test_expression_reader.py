@@ -188,6 +188,7 @@ def test_description_builds_the_same_reader(checkpoint: str) -> None:
     image = pairs(4)["original"]
     assert torch.equal(again.eval()(image), reader.eval()(image))
     assert set(reader.depths()) == {name for name, _ in reader.named_parameters()}
+    assert not any(parameter.requires_grad for parameter in again.network.parameters())
 
 
 @pytest.mark.parametrize("options", [{}, {"noise": -0.1}, {"both": True}])

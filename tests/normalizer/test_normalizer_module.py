@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from norface.errors import CheckpointError, ConfigError, TrainingError
 from norface.imaging.alignment import Alignment
 from norface.normalizer import LossWeights, NormalizerTask, PatchDiscriminator, PreviewGrid, TrainedNormalizer
-from norface.normalizer.module import real_faces
+from norface.normalizer.module import real_faces, unmirrored_truths
 from toy_world import SIZE, ColourTeacher, ToyFaces, pairs
 
 Make = Callable[..., NormalizerTask]
@@ -406,3 +406,15 @@ def test_the_discriminator_takes_for_real_what_is_known_and_the_lone_target_only
     assert real_faces(batch)[:, 0, 0, 0].tolist() == [1.0, 12.0]
     batch |= {"has_truth": torch.zeros(4, dtype=torch.bool), "target_key": torch.full((4,), -2)}
     assert real_faces(batch)[:, 0, 0, 0].tolist() == [10.0, 11.0, 12.0, 13.0]
+
+
+def test_the_spread_of_truths_is_that_of_the_target_as_it_looks() -> None:
+    image = torch.zeros(1, 3, 2, 4)
+    image[..., 0] = 1.0  # a target whose left side is brighter
+    batch: Any = {
+        "truth": torch.cat([image, image.flip(-1), image, 0 * image]),
+        "has_truth": torch.tensor([True, True, True, False]),
+        "same_image": torch.tensor([False, False, True, False]),
+        "target_key": torch.tensor([-2, -1, 6, -2]),  # the second pair is mirrored
+    }
+    assert torch.equal(unmirrored_truths(batch), torch.cat([image, image]))

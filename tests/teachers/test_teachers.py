@@ -145,6 +145,15 @@ def test_expression_teacher_learns_and_loads(tmp_path: Path) -> None:
         TrainedIdentity(str(tmp_path / "expression.ckpt"))
 
 
+@pytest.mark.parametrize(("size", "grid"), [(16, 4), (32, 8), (64, 8)])
+def test_expression_is_read_from_as_fine_a_grid_as_there_is_up_to_eight(size: int, grid: int, tmp_path: Path) -> None:
+    data = Faces()
+    data.alignment = Alignment(size)
+    task = ExpressionTask(encoder(), dim=8)
+    trainer(tmp_path, 1).fit(task, datamodule=data)
+    assert (task.network.embed.pool, task.network.embed.width) == (grid, 16 * grid**2)
+
+
 class Truths(Faces):
     """The same faces, whose true normalized face shows the expression alone."""
 
