@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from norface.classifier.losses import (
+    RAREST,
     ActionUnitLoss,
     EmotionLoss,
     IntensityLoss,
@@ -26,6 +27,12 @@ def test_occurrence_weights_follow_the_published_fold() -> None:
     rates = [0.1, 0.2, 0.4]
     total = sum(1 / r for r in rates)
     assert occurrence_weights(rates).tolist() == pytest.approx([3 / r / total for r in rates])
+
+
+def test_a_handful_of_faces_does_not_take_the_weight_of_all_others() -> None:
+    assert occurrence_weights([0.2, 0.001]).tolist() == occurrence_weights([0.2, RAREST]).tolist()
+    assert occurrence_weights([0.2, 0.001]).tolist() == pytest.approx([2 / 11, 20 / 11])
+    assert RAREST < 0.03  # DISFA's rarest, action unit 2 in a fold
 
 
 def test_action_units_without_a_rate_stay_out_of_the_weights_of_others() -> None:
