@@ -32,8 +32,8 @@ faces, a classifier from random weights stayed at chance (AUROC 0.55) on all six
 def occurrence_weights(rates: Sequence[float]) -> Tensor:
     """``w_i = N (1 / r_i) / sum_j (1 / r_j)`` with r_i the share of training faces that show action unit i.
 
-    After ME-GraphAU (https://github.com/CVI-SZU/ME-GraphAU), but r_i is at least `RAREST`. An action unit that never occurs or is unknown (rate 0 or
-    NaN) has no finite weight: it gets 1 and stays out of the others' sum.
+    After ME-GraphAU (https://github.com/CVI-SZU/ME-GraphAU), but r_i is at least `RAREST`. An action unit that never
+    occurs or is unknown (rate 0 or NaN) has no finite weight: it gets 1 and stays out of the others' sum.
 
     Returns:
         float32 ``(K,)``, mean 1.
