@@ -62,6 +62,7 @@ class BrightCorners(L.LightningDataModule):
             "emotion": torch.tensor(-1 if unknown == "emotion" else emotion),
             "au": missing if unknown == "au" else (intensity >= 2).float(),
             "au_intensity": missing if unknown == "au_intensity" else intensity,
+            "head_pose": torch.full((3,), NAN),
             "counts": torch.tensor(True),
         }
 

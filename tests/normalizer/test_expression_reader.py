@@ -150,7 +150,7 @@ def test_a_checkpoint_is_whole_without_the_teachers(checkpoint: str, fit: Fit, t
     original = pairs(4)["original"]
     wanted = task.average(original, ToyFaces.target[None]).clamp(-1, 1)
     assert torch.allclose(normalizer.normalize(original).image, wanted, atol=1e-6)
-    assert "cy" in normalizer.subjects  # type: ignore[attr-defined]
+    assert "cy" in normalizer.subjects
 
 
 def test_resumed_run_equals_an_uninterrupted_one(checkpoint: str, fit: Fit, tmp_path: Path) -> None:
