@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -61,6 +63,16 @@ def test_each_term_has_its_weight_and_its_goal() -> None:
     assert made.supervision is not None
     wanted = 1.9 * float(made.supervision(embeddings, batch["au_intensity"]).detach())
     assert float(parts["supervision"].detach()) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_answers_that_are_not_asked_leave_the_word_to_the_teacher() -> None:
+    batch, made = pairs(8), objective(replace(WEIGHTS, paired=0.0))
+    batch["has_truth"] = torch.arange(8) % 2 == 1
+    output, read = torch.rand(8, 3, SIZE, SIZE), BarTeacher()
+    parts = made(batch, output, torch.rand(8, 4, 4, 4), None)
+    distance = 1 - (read(output).embedding * read(batch["original"]).embedding).sum(1)
+    assert float(parts["expression"]) == pytest.approx(1.1 * float(distance.mean()), abs=1e-6)
+    assert "paired" not in parts
 
 
 def test_without_any_truth_the_expression_of_every_pair_counts() -> None:

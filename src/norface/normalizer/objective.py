@@ -127,9 +127,10 @@ class GeneratorObjective(nn.Module):
             parts["identity"] = w.identity * self.identity(output, goal)
         if self.head_pose is not None:
             parts["head_pose"] = w.head_pose * self.head_pose(output, goal)
-        unknown = ~batch["has_truth"]
+        # A known answer says exactly what the teacher only estimates, if it is asked.
+        unknown = ~batch["has_truth"] if w.paired > 0 else torch.ones_like(batch["has_truth"])
         if self.expression is not None and bool(unknown.any()):
-            # A known answer says exactly what the teacher only estimates. Every pair counts alike, hence the mean.
+            # Every pair counts alike, hence the mean.
             embedding, outputs = self.expression.terms(output[unknown], batch["original"][unknown])
             share = unknown.float().mean()
             if w.expression > 0:
