@@ -33,6 +33,10 @@ def test_a_packed_file_opens_as_a_checkpoint(file: Path) -> None:
         read_checkpoint(file, kind="teacher")
 
 
+def test_the_same_content_is_the_same_file(file: Path) -> None:
+    assert {pack(STATE, ABOUT) for _ in range(16)} == {file.read_bytes()}
+
+
 def test_a_truncated_file_is_refused_at_every_length(file: Path) -> None:
     data = file.read_bytes()
     for length in (0, 7, 8, 20, len(data) // 2, len(data) - 1):

@@ -34,8 +34,15 @@ def pack(state: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     described = json.dumps(about, sort_keys=True)
-    content: bytes = save(tensors, {"norface": described, "sha256": _digest(tensors, described)})
-    return content
+    return _ordered(save(tensors, {"norface": described, "sha256": _digest(tensors, described)}))
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same file with its header in order: that of safetensors is in a random one, so no two files were equal."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the values stay aligned, as the format asks
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def read_packed(path: Path) -> dict[str, Any]:
