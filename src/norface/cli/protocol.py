@@ -120,8 +120,8 @@ def compare(first: str, second: str, *, out: Path | None = None) -> None:
     `norface protocol compare runs/protocol/ablation:raw runs/protocol/ablation:full@20`.
 
     Args:
-        first: What is compared with.
-        second: What is compared.
+        first: What is compared with: FOLDER:VARIANT or FOLDER:VARIANT@PEOPLE.
+        second: What is compared, likewise.
         out: JSON file for the numbers.
     """
     from norface.protocol.sides import compare_named, named
