@@ -75,12 +75,21 @@ def test_of_many_people_as_many_are_measured_as_are_tested(files: Path) -> None:
     (plain, _) = plan(files, people=[9])
     gate = plain.steps()[1]
     assert gate[gate.index("--seen.count") + 1] == "1"
+    everybody_tested = TABLE.with_frame(TABLE.frame.assign(split="test"))
+    assert everybody_tested.frame["subject"].nunique() > 2
+    (few,) = plan_runs(study(files, people=[2], variants={"x": Variant()}), everybody_tested, files / "out")
+    assert few.steps()[1][few.steps()[1].index("--seen.count") + 1] == "2"
 
 
 def test_files_are_filled_in_and_are_parents_where_they_are_used(files: Path) -> None:
     plain, large = plan(files)
     assert large.own["model"]["init_args"]["w"] == str(files / "teacher.ckpt")
     assert (sorted(plain.parents), sorted(large.parents)) == (["table"], ["table", "teacher"])
+    common = Nested({"model": {"init_args": {"v": "{other}"}}})
+    assert [sorted(one.parents) for one in plan(files, settings=common)] == [
+        ["other", "table"],
+        ["other", "table", "teacher"],
+    ]
     (files / "teacher.ckpt").write_bytes(b"trained again")
     plain_again, large_again = plan(files)
     assert plain_again.fingerprint() == plain.fingerprint()
