@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from norface.cli import history
 from norface.cli.durable_runs import DurableCheckpointIO, DurableCurves
 from norface.errors import OutputError
 
@@ -36,6 +37,11 @@ def test_object_stores_are_left_to_lightning(monkeypatch: pytest.MonkeyPatch) ->
     assert saved == [({"epoch": 1}, "s3://bucket/last.ckpt", None)]
 
 
+def rows_of(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
 @pytest.mark.parametrize("full", [True, False])
 def test_a_new_column_loses_no_row(full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     curves = DurableCurves(tmp_path, name="", version="")
@@ -49,6 +55,31 @@ def test_a_new_column_loses_no_row(full: bool, tmp_path: Path, monkeypatch: pyte
         assert (tmp_path / "metrics.csv").read_text().splitlines() == ["loss,step", "1.0,1"]
         return
     curves.save()
-    with (tmp_path / "metrics.csv").open(newline="") as file:
-        rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
-    assert rows == [{"loss": "1.0", "step": "1"}, {"loss": "2.0", "accuracy": "0.5", "step": "2"}]
+    assert rows_of(tmp_path) == [{"loss": "1.0", "step": "1"}, {"loss": "2.0", "accuracy": "0.5", "step": "2"}]
+
+
+@pytest.mark.filterwarnings("ignore:Experiment logs directory")
+@pytest.mark.parametrize("trained", [True, False])
+def test_rows_of_an_interrupted_run_may_have_other_columns(trained: bool, tmp_path: Path) -> None:
+    """Interrupted after its last epoch, a run has nothing left to train, and is only validated and tested."""
+    first = DurableCurves(tmp_path, name="", version="")
+    first.log_metrics({"train/loss": 1.0, "zeal": 3.0}, 1)
+    first.save()
+    history.set_aside(tmp_path, resuming=True)
+    again = DurableCurves(tmp_path, name="", version="")
+    assert again.experiment is not None  # Lightning asks for it when training begins
+    if trained:
+        again.log_metrics({"train/loss": 2.0}, 2)
+        again.save()
+    history.join(tmp_path)
+    again.log_metrics({"train/loss": 4.0}, 3)
+    again.save()
+    again.log_metrics({"test/accuracy": 0.5, "train/loss": 5.0}, 4)
+    again.save()
+    between = [{"train/loss": "2.0", "step": "2"}] if trained else []
+    assert rows_of(tmp_path) == [
+        {"train/loss": "1.0", "zeal": "3.0", "step": "1"},
+        *between,
+        {"train/loss": "4.0", "step": "3"},
+        {"test/accuracy": "0.5", "train/loss": "5.0", "step": "4"},
+    ]

@@ -88,6 +88,10 @@ def test_finished_fit_run_again_keeps_its_curves() -> None:
     assert run("fit") == 0
     assert run("fit", "--ckpt_path", "last") == 0
     assert curve() == [1, 3]
+    # Interrupted after its last epoch: nothing is left to train, and the test has columns of its own.
+    assert run("fit", "--ckpt_path", "last", "--test_after_fit", "true", "--results", "results.json") == 0
+    assert curve()[:2] == [1, 3]
+    assert Path("results.json").exists()
 
 
 def test_fit_from_scratch_forgets_old_curves() -> None:

@@ -68,6 +68,16 @@ def forget_events(run: Path) -> None:
 
 
 class _Writer(ExperimentWriter):
+    def _record_new_keys(self) -> set[str]:
+        """Columns that the file lacks. It may have others: rows of an interrupted run, put before those of this one."""
+        path = Path(self.metrics_file_path)
+        columns: list[str] = []
+        if path.is_file():
+            with path.open(newline="") as file:
+                columns = next(csv.reader(file), [])
+        self.metrics_keys = sorted({*columns, *self.metrics_keys, *set().union(*self.metrics)})
+        return set() if self.metrics_keys == columns else set(self.metrics_keys)
+
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         path = Path(self.metrics_file_path)
         with path.open(newline="") as file:
