@@ -94,10 +94,10 @@ def test_one_batch_can_be_overfitted(make_task: Make, fit: Fit) -> None:
     task = make_task(weights=weights, lr=1e-2, ema_decay=0.9)
     fit(task, ToyFaces(count=8), max_epochs=250, limit_val_batches=0)
     batch = pairs(8)
-    output = task.average(batch["original"], batch["target"])
-    error = (output - batch["truth"]).square().mean()
-    constant = (batch["target"] - batch["truth"]).square().mean()
-    assert error < 0.3 * constant
+    # Of the common target, whose picture tells nothing: a generator that is blind to the original learns their mean.
+    learned = batch["has_truth"] & ~batch["same_image"]
+    output, truth = task.average(batch["original"], batch["target"])[learned], batch["truth"][learned]
+    assert (output - truth).square().mean() < 0.3 * (truth.mean(0) - truth).square().mean()
 
 
 TERMS = [

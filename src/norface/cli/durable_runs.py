@@ -69,7 +69,7 @@ def forget_events(run: Path) -> None:
 
 class _Writer(ExperimentWriter):
     def _record_new_keys(self) -> set[str]:
-        """Columns that the file lacks. It may have others: rows of an interrupted run, put before those of this one."""
+        """All columns, where the file has others: `history.join` may have put rows of an earlier run first."""
         path = Path(self.metrics_file_path)
         columns: list[str] = []
         if path.is_file():

@@ -134,7 +134,7 @@ def _name_parts(ax: Axes, colours: Mapping[str, str], theme: Theme) -> None:
     """A legend in the panel, above the lines: the common one names runs and splits."""
     lines = [Line2D([], [], color=colour, linewidth=1.5) for colour in colours.values()]
     low, high = ax.get_ylim()
-    room = 0.18 * math.ceil(len(lines) / 2)
+    room = 0.18 * math.ceil(len(lines) / 2)  # of the panel's height, for the legend's rows of two
     ax.set_ylim(top=high * (high / low) ** room if ax.get_yscale() == "log" else high + room * (high - low))
     box = ax.legend(lines, [plain(name) for name in colours], frameon=False, fontsize=6.5, loc="upper center", ncols=2)
     for text in box.get_texts():
