@@ -71,9 +71,10 @@ $(DONE)/expression: | $(DONE)/identity
 	$(call fit,teacher/expression,teacher/expression) $(call timing,expression)
 	@touch $@
 
+# Data of your own may know no true normalized face: then the expression teacher alone says what shall come out.
 $(DONE)/normalizer: | $(DONE)/expression
 	$(call fit,normalizer,normalizer/demo) $(call timing,normalizer) --model.encoder_weights $(EXPRESSION) \
-	  --model.generator.merging.grid $(shell expr $(SIZE) / 8) \
+	  --model.generator.merging.grid $(shell expr $(SIZE) / 8) $(if $(DATA),--model.weights.expression 0.5) \
 	  --model.identity_teacher TrainedIdentity --model.identity_teacher.checkpoint $(IDENTITY) \
 	  --model.expression_teacher TrainedExpression --model.expression_teacher.checkpoint $(EXPRESSION)
 	@touch $@
