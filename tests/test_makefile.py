@@ -73,6 +73,15 @@ def test_own_table_is_split_instead_of_drawing(tmp_path: Path) -> None:
     assert option(found[0], "--table") == "some/faces.csv"
 
 
+@pytest.mark.parametrize(("settings", "weight"), [([], None), (["DATA=some/faces.csv"], "0.5")])
+def test_own_data_may_lack_right_answers_and_lean_on_the_expression_teacher(
+    settings: list[str], weight: str | None
+) -> None:
+    found = commands("--always-make", "train-normalizer", *settings)
+    (words,) = [words for words in found if "configs/normalizer/demo.yaml" in words]
+    assert (option(words, "--model.weights.expression") if "--model.weights.expression" in words else None) == weight
+
+
 def test_settings_choose_their_own_folder() -> None:
     def folder(*settings: str) -> str:
         # All stages, also those that an earlier `make demo` in this checkout has finished.
