@@ -9,6 +9,7 @@ import pytest
 from norface.protocol.record import CONSTANT, read_record
 from norface.report.protocol_page import build_protocol_report
 from norface.report.protocol_table import Cell, protocol_table, spread_of
+from norface.report.protocol_trust import shown_table
 from protocol_folder import leave_protocol
 
 
@@ -55,6 +56,7 @@ def test_tables_have_the_literatures_order(tmp_path: Path, task: str) -> None:
     first = record["summary"][0]["figures"]
     name = {"fer": "accuracy", "au": "f1.AU01", "au-intensity": "icc.AU01"}[task]
     assert table.rows[0][1][0] == Cell(name, first[name]["mean"], first[name]["std_seeds"])
+    assert ('class="scroll summed"' in shown_table(table)) == (task != "fer")  # the mean stays in sight
 
 
 def test_three_files_hold_the_same_numbers(folder: Path) -> None:

@@ -24,8 +24,14 @@ def test_where_files_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("NORFACE_WEIGHTS", str(tmp_path))
     assert find_weights("HopeNet", None, names) == wanted
     assert find_weights("HopeNet", None, ("preferred.pth", *names)) == wanted
-    with pytest.raises(CheckpointError, match="no such file or folder"):
-        find_weights("HopeNet", str(tmp_path / "nowhere"), names)
+    assert find_weights("HopeNet", "headpose_hopenet.pth", names) == wanted
+    for nowhere in ("nowhere", str(tmp_path / "nowhere")):
+        with pytest.raises(CheckpointError, match="no such file or folder"):
+            find_weights("HopeNet", nowhere, names)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("headpose_hopenet.pth").write_bytes(b"nearer")
+    assert find_weights("HopeNet", "headpose_hopenet.pth", names) == Path("headpose_hopenet.pth")
 
 
 @pytest.mark.parametrize("file", [file for file in TEACHER_FILES if file.sha256], ids=lambda file: file.name)

@@ -50,8 +50,13 @@ def figure(content: Markup, caption: str = "") -> Markup:
     return element("figure", content, element("figcaption", caption) if caption else Markup(""))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> Markup:
-    """A table; columns whose index is in `numbers` are right-aligned figures."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = (), summed: bool = False
+) -> Markup:
+    """A table; columns whose index is in `numbers` are right-aligned figures.
+
+    `summed`: the last column sums up the others, and stays in sight where the table is too wide for the page.
+    """
 
     def cells(tag: str, row: Sequence[str]) -> Markup:
         return join(
@@ -61,7 +66,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequen
 
     header = element("thead", element("tr", cells("th", head))) if head else Markup("")
     body = element("tbody", join(element("tr", cells("td", row)) for row in rows))
-    return element("div", element("table", header, body), class_="scroll")
+    return element("div", element("table", header, body), class_="scroll summed" if summed else "scroll")
 
 
 def card(label: str, value: str, note: str, *, state: str = "") -> Markup:

@@ -80,14 +80,17 @@ def find_weights(teacher: str, weights: str | None, names: tuple[str, ...] | Non
 
     Args:
         teacher: Name of its class.
-        weights: The file, or a folder that has it; None = the folder that NORFACE_WEIGHTS names.
+        weights: The file, or a folder that has it, from the working directory or from the folder that NORFACE_WEIGHTS
+            names; None = that folder.
         names: File names to look for in a folder, the preferred one first; None = those of the known files.
 
     Raises:
         CheckpointError: It is not there; the message says where it goes, where it is from and under which licence. Or
             it has the name of a known file, and is another one.
     """
-    place = weights_folder() if weights is None else Path(weights)
+    place, among_others = Path(weights or ""), weights_folder() / (weights or "")
+    if weights is None or (among_others.exists() and not place.exists()):
+        place = among_others
     names = tuple(file.name for file in files_of(teacher)) if names is None else names
     for path in [place] if place.is_file() else [place / name for name in names]:
         if path.is_file():
