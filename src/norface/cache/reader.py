@@ -140,11 +140,11 @@ class NormalizedCache:
         frames = [self._shard(index).frame() for index in range(len(self.manifest.shards))]
         return pd.concat(frames, ignore_index=True)
 
-    def check_subjects(self, test_subjects: Iterable[str], *, allow: bool = False) -> tuple[str, ...]:
-        """Compare the subjects of a test with those the normalizer was trained on.
+    def check_subjects(self, subjects: Iterable[str], *, allow: bool = False) -> tuple[str, ...]:
+        """Compare the subjects of a classifier with those the normalizer was trained on.
 
         Args:
-            test_subjects: Subjects to be tested on, as `norface.people` names them.
+            subjects: Who must be new to the normalizer, as `norface.people` names them.
             allow: Whether to return the common ones, to be printed in every report, instead of raising.
 
         Returns:
@@ -153,14 +153,15 @@ class NormalizedCache:
         Raises:
             LeakageError: There are some and it is not allowed.
         """
-        leaked = common_people(test_subjects, self.manifest.subjects)
+        leaked = common_people(subjects, self.manifest.subjects)
         if leaked and not allow:
             more = f" and {len(leaked) - 10} more" if len(leaked) > 10 else ""
             raise LeakageError(
-                expected="test subjects that the normalizer was not trained on",
+                expected="subjects that the normalizer was not trained on",
                 found=f"{len(leaked)} that it was trained on: {', '.join(leaked[:10])}{more}",
                 where=str(self.folder),
-                action="Test on other subjects, or set allow_leakage: true, which every report will then say.",
+                action="Use other subjects. A classifier may train on subjects of the normalizer where several are "
+                "cross-fitted (docs/pipeline.md). Or set allow_leakage: true, which every report will then say.",
             )
         return leaked
 
