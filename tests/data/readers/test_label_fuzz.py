@@ -118,6 +118,24 @@ def test_damaged_label_files(case: Case, tmp_path: Path, data: st.DataObject) ->
         assert any(says(line, case.separator, name, value) for line in lines), (face_id, emotion)
 
 
+@pytest.mark.parametrize("lines", [0, 1], ids=["empty", "header"])
+@pytest.mark.parametrize(
+    "case",
+    [*CASES, Case("ferplus", FerPlus(), miniature_ferplus.make, "fer2013new.csv", ",")],
+    ids=lambda case: case.name,
+)
+def test_label_files_without_a_label(case: Case, tmp_path: Path, lines: int) -> None:
+    case.make(tmp_path)
+    path = tmp_path / case.file
+    header = b"".join(path.read_bytes().splitlines(keepends=True)[:lines])
+    path.write_bytes(header if case.separator == "," else b"\n" * lines)
+    try:
+        rows = case.reader.read(tmp_path).rows
+    except NorfaceError:
+        return
+    assert rows.empty or (case.name == "affectnet" and "val" not in set(rows["split"]))
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), rule=st.sampled_from(["argmax", "majority"]))
 def test_damaged_votes(tmp_path: Path, data: st.DataObject, rule: str) -> None:

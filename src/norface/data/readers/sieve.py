@@ -99,7 +99,8 @@ class Sieve:
     def name_faces(self, face_ids: Iterable[str]) -> None:
         """Set ``face_id``; the path is added to names that two images share, as ``a.jpg`` and ``a.png`` do."""
         ids = pd.Series(list(face_ids), dtype="str")
-        self.rows = self.rows.assign(face_id=ids.where(~ids.duplicated(keep=False), ids + " " + self.rows["image"]))
+        images = self.rows["image"].astype("str")  # pandas takes an empty column for one of numbers
+        self.rows = self.rows.assign(face_id=ids.where(~ids.duplicated(keep=False), ids + " " + images))
 
     def reading(self, facts: Mapping[str, object]) -> Reading:
         """The rows that are left, without ``place``; where nobody names the subject, every face is its own."""
