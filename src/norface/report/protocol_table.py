@@ -12,6 +12,9 @@ from typing import Any
 from norface.protocol.comparing import Difference
 from norface.report.fields import NOT_AVAILABLE, Block
 
+MEAN = "mean"
+"""Head of the column that sums up action units."""
+
 PERCENT = ("accuracy", "mean_class_accuracy", "macro_f1", "f1", "recall", "ece", "ece_scaled", "aurc")
 """Figures that the literature gives in percent."""
 
@@ -87,6 +90,11 @@ class ProtocolTable:
     head: tuple[str, ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]
 
+    @property
+    def summed(self) -> bool:
+        """Whether the last column is the mean of the others."""
+        return self.head[-1:] == (MEAN,)
+
     def markdown(self) -> str:
         """With the caption above."""
         lines = [[*self.keys, *self.head], ["---"] * len(self.keys) + ["---:"] * len(self.head)]
@@ -137,7 +145,7 @@ def protocol_table(record: Block) -> ProtocolTable:
             cells = tuple(_cell(block["figures"].get(name, {}), name, spread) for name in names)
             rows.append((tuple(key), cells))
     keys = (["figure"] if with_figure else []) + ["variant"] + (["people"] if with_people else [])
-    head = tuple(NAMES[name] for name in groups[0][1]) if task == "fer" else (*labels, "mean")
+    head = tuple(NAMES[name] for name in groups[0][1]) if task == "fer" else (*labels, MEAN)
     return ProtocolTable(_caption(record, spread), tuple(keys), head, tuple(rows))
 
 

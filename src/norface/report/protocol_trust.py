@@ -114,8 +114,7 @@ def shown_table(tabled: ProtocolTable) -> Markup:
     """A table for the page, with its caption."""
     rows = [[*key, *(cell.text() for cell in cells)] for key, cells in tabled.rows]
     numbers = range(len(tabled.keys), len(tabled.keys) + len(tabled.head))
-    summed = tabled.head[-1:] == ("mean",)
-    shown = table((*tabled.keys, *tabled.head), rows, numbers=numbers, summed=summed)
+    shown = table((*tabled.keys, *tabled.head), rows, numbers=numbers, summed=tabled.summed)
     return join([element("p", tabled.caption), shown])
 
 

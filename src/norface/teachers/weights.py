@@ -88,9 +88,10 @@ def find_weights(teacher: str, weights: str | None, names: tuple[str, ...] | Non
         CheckpointError: It is not there; the message says where it goes, where it is from and under which licence. Or
             it has the name of a known file, and is another one.
     """
-    place, among_others = Path(weights or ""), weights_folder() / (weights or "")
-    if weights is None or (among_others.exists() and not place.exists()):
-        place = among_others
+    folder = weights_folder()
+    place = folder if weights is None else Path(weights)
+    if not place.exists() and (folder / place).exists():
+        place = folder / place
     names = tuple(file.name for file in files_of(teacher)) if names is None else names
     for path in [place] if place.is_file() else [place / name for name in names]:
         if path.is_file():
